@@ -1,0 +1,225 @@
+"""Configuration: one dataclass per stage is the only home of its defaults and limits.
+
+`config/perception.yaml` is a ROS parameter file; the node and the command line build the same dataclasses from it.
+Unknown keys, wrong types, wrong sizes and values out of range raise `ConfigError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from perception_fm.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    size: int | None = None,
+    live: bool = False,
+) -> Any:
+    """A dataclass field with its documentation and limits; `live` settings may change while the node runs."""
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "size": size, "live": live}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class MountingConfig:
+    """Where the camera sits on the vehicle, used when no transform (TF) gives it."""
+
+    height_m: float = setting(math.nan, "camera height above the road; NaN: unknown, TF must give it", low=0.1, high=10.0)
+    pitch_rad: float = setting(0.0, "positive when the camera looks down", low=-0.8, high=0.8)
+    roll_rad: float = setting(0.0, "positive when the right side goes down", low=-0.8, high=0.8)
+    yaw_rad: float = setting(0.0, "positive when the camera looks left", low=-3.15, high=3.15)
+    forward_m: float = setting(0.0, "camera ahead of base_link", low=-20.0, high=20.0)
+    left_m: float = setting(0.0, "camera left of base_link", low=-20.0, high=20.0)
+
+
+@dataclass(frozen=True)
+class VehicleConfig:
+    """The vehicle that follows the path."""
+
+    width_m: float = setting(1.9, "full width that must pass; the path is this wide", low=0.2, high=5.0, live=True)
+    front_overhang_m: float = setting(
+        0.0, "from the camera forward to the front bumper; published beside distances", low=-5.0, high=10.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Feature tracks (Shi-Tomasi corners, pyramidal Lucas-Kanade with forward-backward check)."""
+
+    max_tracks: int = setting(400, "tracks kept alive over the whole image", low=50, high=5000)
+    windows_s: tuple[float, ...] = setting((0.1, 0.2, 0.5), "time windows, shortest first", low=0.02, high=2.0)
+    ego_mask: tuple[float, ...] = setting(
+        (), "bonnet or wiper polygon: x0, y0, x1, y1, ... as fractions of image width and height", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """The swept-box test along the predicted path."""
+
+    max_distance_m: float = setting(100.0, "farthest box", low=10.0, high=300.0, live=True)
+    swept_height_m: float = setting(2.5, "height of the boxes above the road", low=0.5, high=5.0, live=True)
+    min_obstacle_height_m: float = setting(
+        0.5, "free road is verified against obstacles at least this high", low=0.1, high=2.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class PerceptionConfig:
+    """Everything that `PerceptionPipeline` needs."""
+
+    model: str = setting("none", "model name from the zoo, or none: geometry only", choices=("none",))
+    mounting: MountingConfig = field(default_factory=MountingConfig)
+    vehicle: VehicleConfig = field(default_factory=VehicleConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+
+
+@dataclass(frozen=True)
+class NodeConfig(PerceptionConfig):
+    """`PerceptionConfig` and what only the live node needs."""
+
+    camera_name: str = setting("front", "prefix of frames and the name in diagnostics")
+    base_frame: str = setting("base_link", "vehicle frame, REP 105")
+    image_transport: str = setting("raw", "raw: sensor_msgs/Image, compressed: CompressedImage", choices=("raw", "compressed"))
+    image_reliability: str = setting(
+        "auto", "QoS of the image subscription; auto adopts the publisher's", choices=("auto", "reliable", "best_effort")
+    )
+    stale_after_s: float = setting(0.5, "no image for this long makes the camera stale", low=0.05, high=10.0, live=True)
+    latency_warn_s: float = setting(0.15, "stamp-to-publish age that is a warning", low=0.001, high=10.0, live=True)
+    latency_error_s: float = setting(0.5, "stamp-to-publish age that is an error", low=0.001, high=60.0, live=True)
+    tf_timeout_s: float = setting(0.02, "how long to wait for the mounting transform", low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One leaf of a configuration dataclass, for declaring ROS parameters and for documentation."""
+
+    name: str
+    default: Any
+    annotation: Any
+    metadata: Mapping[str, Any]
+
+
+def settings(cls: type, prefix: str = "") -> Iterator[Setting]:
+    """All leaves of a configuration dataclass, dotted (`vehicle.width_m`)."""
+    hints = typing.get_type_hints(cls)
+    for item in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(hints[item.name]):
+            yield from settings(hints[item.name], f"{prefix}{item.name}.")
+        else:
+            yield Setting(prefix + item.name, item.default, hints[item.name], item.metadata)
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """Build a configuration dataclass from nested or dotted keys; raises `ConfigError` naming the key."""
+    nested = _nest(values, prefix)
+    hints = typing.get_type_hints(cls)
+    names = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {}
+    for key, value in nested.items():
+        if key not in names:
+            raise ConfigError(_unknown(prefix + key, [prefix + name for name in names]))
+        hint = hints[key]
+        if dataclasses.is_dataclass(hint):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{prefix}{key} is a group of settings, got {value!r}")
+            arguments[key] = from_mapping(typing.cast(type, hint), value, f"{prefix}{key}.")
+        else:
+            arguments[key] = checked(Setting(prefix + key, None, hint, names[key].metadata), value)
+    return cls(**arguments)
+
+
+def checked(item: Setting, value: Any) -> Any:
+    """`value` in the type of the setting; raises `ConfigError` for a wrong type, size, range or choice."""
+    origin = typing.get_origin(item.annotation)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)) and not hasattr(value, "tolist"):
+            raise ConfigError(f"{item.name} is a list of numbers, got {value!r}")
+        size = item.metadata.get("size")
+        if size is not None and len(value) != size:
+            raise ConfigError(f"{item.name} needs {size} numbers, got {len(value)}")
+        return tuple(_scalar(item, float, one) for one in value)
+    return _scalar(item, item.annotation, value)
+
+
+def _scalar(item: Setting, kind: Any, value: Any) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is float and value is None:
+        value = math.nan
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"{item.name} is of type {kind.__name__}, got {value!r}")
+    choices = item.metadata.get("choices")
+    if choices and value not in choices:
+        raise ConfigError(f"{item.name} is one of {', '.join(choices)}; got {value!r}")
+    low, high = item.metadata.get("low"), item.metadata.get("high")
+    if kind in (int, float) and not (kind is float and math.isnan(value)):
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ConfigError(f"{item.name} lies between {low} and {high}, got {value}")
+    return value
+
+
+def _nest(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{prefix}{key!r} is not a setting's name")
+        head, _, rest = key.partition(".")
+        if not rest:
+            nested[head] = value
+            continue
+        group = nested.setdefault(head, {})
+        if not isinstance(group, dict):
+            raise ConfigError(f"{prefix}{head} is given twice")
+        group[rest] = value
+    return nested
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+    return f"unknown setting {name}; {hint}"
+
+
+def read_parameter_file(path: str | Path) -> dict[str, Any]:
+    """Parameters of a ROS 2 parameter file (`/**:` or the node's name, then `ros__parameters:`), not yet checked."""
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{path} is not a ROS parameter file: expected '/**: ros__parameters: ...'")
+    merged: dict[str, Any] = {}
+    for node, section in document.items():
+        if not isinstance(section, Mapping) or set(section) != {"ros__parameters"}:
+            raise ConfigError(f"{path}: {node} must hold exactly ros__parameters")
+        merged.update(section["ros__parameters"] or {})
+    return merged
+
+
+def load_config(path: str | Path, cls: type[T]) -> T:
+    """A configuration dataclass from a ROS parameter file."""
+    return from_mapping(cls, {k: v for k, v in read_parameter_file(path).items() if k not in ROS_OWN_PARAMETERS})
+
+
+ROS_OWN_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")

@@ -1,0 +1,33 @@
+"""The error family: every failure that a user can cause or mend descends from `PerceptionError`."""
+
+
+class PerceptionError(Exception):
+    """A condition with one clear line: what was expected, what arrived, what to do."""
+
+
+class ConfigError(PerceptionError):
+    """A configuration key, size, type or value was refused."""
+
+
+class CameraError(PerceptionError):
+    """A camera calibration cannot be used (zero or NaN K, unknown distortion, impossible ROI)."""
+
+
+class ImageError(PerceptionError):
+    """An image cannot be used (empty, wrong encoding, wrong step, corrupt stream, size mismatch)."""
+
+
+class OdometryError(PerceptionError):
+    """An ego-motion sample cannot be used (NaN, unnormalised quaternion, stamp going back)."""
+
+
+class TransformError(PerceptionError):
+    """The mounting of a camera is unknown at the image stamp."""
+
+
+class BagError(PerceptionError):
+    """A bag or drive folder cannot be read or written."""
+
+
+class ModelError(PerceptionError):
+    """A model or engine was refused."""

@@ -1,0 +1,1 @@
+"""Rigid transforms and ego motion: the geometry that every stage shares."""

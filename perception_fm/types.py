@@ -1,0 +1,243 @@
+"""One frozen dataclass per arrow of the data flow, each checked when made.
+
+Arrays inside are read-only. `stamp_ns` is the acquisition stamp of the image, carried unchanged from input to output.
+Optical frame: x right, y down, z forward. Base frame: x forward, y left, z up, on the ground (REP 103, REP 105).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.camera.model import CameraModel
+from perception_fm.errors import ImageError, PerceptionError
+from perception_fm.geometry.ego import EgoState
+from perception_fm.geometry.transform import RigidTransform
+
+FloatArray = NDArray[np.float64]
+
+
+class PathState(IntEnum):
+    """What is known about the predicted path. Values are those of `FakeWallReport.msg`."""
+
+    UNVERIFIED = 0
+    FREE_VERIFIED = 1
+    OBSTACLE = 2
+    FAKE_WALL = 3
+    FLAT_PHANTOM = 4
+
+
+class Mode(IntEnum):
+    """Trust in the whole output. Values are those of `PerceptionStatus.msg`."""
+
+    NOMINAL = 0
+    DEGRADED = 1
+    UNTRUSTED = 2
+
+
+class Provenance(IntEnum):
+    """Who saw an obstacle. Values are those of `Obstacle.msg`."""
+
+    LEARNED = 1
+    MOTION = 2
+    BOTH = 3
+    RANGE = 4
+
+
+class ScaleSource(str, Enum):
+    """Where metres come from."""
+
+    ODOMETRY = "odometry"
+    CAMERA_HEIGHT = "camera_height"
+    NONE = "none"
+
+
+def frozen_array(values: NDArray[np.generic], shape: tuple[int | None, ...], name: str) -> NDArray[np.generic]:
+    """A read-only view of `values`, after its shape was checked (None matches any length)."""
+    if values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape)):
+        raise PerceptionError(f"{name} must have shape {shape}, got {values.shape}")
+    view = values.view()
+    view.setflags(write=False)
+    return view
+
+
+@dataclass(frozen=True, eq=False)
+class CameraFrame:
+    """One image with everything known about the camera at its stamp.
+
+    `image`: (H, W) grey or (H, W, 3) BGR, uint8, as stored (distorted). `base_from_camera` maps optical to base
+    coordinates; None means the mounting is unknown. `ego` is None when no odometry was near enough to the stamp.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    image: NDArray[np.uint8]
+    camera: CameraModel
+    base_from_camera: RigidTransform | None = None
+    ego: EgoState | None = None
+
+    def __post_init__(self) -> None:
+        image = self.image
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+            raise ImageError(f"an image is uint8 (H, W) or (H, W, 3), got {image.dtype} {image.shape}")
+        if image.size == 0:
+            raise ImageError("the image is empty")
+        if image.shape[:2] != (self.camera.height, self.camera.width):
+            raise ImageError(
+                f"the image is {image.shape[1]}x{image.shape[0]} but camera_info says "
+                f"{self.camera.width}x{self.camera.height}"
+            )
+        view = image.view()
+        view.setflags(write=False)
+        object.__setattr__(self, "image", view)
+
+
+@dataclass(frozen=True, eq=False)
+class MotionField:
+    """Feature tracks that end in the current frame, one row each, over the longest window that each survived.
+
+    `rays_reference`, `rays_current`: (N, 2) undistorted x/z, y/z at the window's start and end. `pixels_current`:
+    (N, 2) pixels of the stored image. `reference_index`: (N,) index into `references`. `sigma_px`: standard deviation of
+    one coordinate of a track end, estimated from this frame's residuals; `sigma` is the same in ray units (px / f).
+    """
+
+    stamp_ns: int
+    rays_reference: FloatArray
+    rays_current: FloatArray
+    pixels_current: FloatArray
+    window_s: FloatArray
+    reference_index: NDArray[np.intp]
+    sigma_px: float
+    focal_px: float
+
+    def __post_init__(self) -> None:
+        count = len(self.window_s)
+        for name, shape in (
+            ("rays_reference", (count, 2)),
+            ("rays_current", (count, 2)),
+            ("pixels_current", (count, 2)),
+            ("window_s", (count,)),
+            ("reference_index", (count,)),
+        ):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), shape, name))
+        if not (self.focal_px > 0.0 and self.sigma_px > 0.0):
+            raise PerceptionError("a motion field needs a positive focal length and sigma")
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of one ray coordinate (dimensionless)."""
+        return self.sigma_px / self.focal_px
+
+    def __len__(self) -> int:
+        return len(self.window_s)
+
+
+@dataclass(frozen=True, eq=False)
+class PathSweep:
+    """The swept-box test along the predicted path: one row per distance, nearest first.
+
+    `distance_m` (K,): distance of the box from the camera along the path. `expansion`, `expansion_sigma` (K,): e of the
+    upright-plane fit over the longest window (NaN where too few tracks). `log_likelihood_ratio` (K,): upright obstacle
+    here against seen-past-here, one frame alone. `free_ratio` (K,): the same for an obstacle of the least height that
+    matters, used to verify free road. `track_count` (K,). `is_free` (K,): verified free in this frame.
+    """
+
+    distance_m: FloatArray
+    expansion: FloatArray
+    expansion_sigma: FloatArray
+    log_likelihood_ratio: FloatArray
+    free_ratio: FloatArray
+    track_count: NDArray[np.intp]
+    is_free: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        count = len(self.distance_m)
+        for name in self.__dataclass_fields__:
+            object.__setattr__(self, name, frozen_array(getattr(self, name), (count,), name))
+
+
+@dataclass(frozen=True, eq=False)
+class Obstacle:
+    """One obstacle in the path, with one standard deviation beside each measured value. Unknown values are NaN.
+
+    `distance_m` is from the camera along the path; `ground_distance_m` is the independent estimate from the row where the
+    obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window, free of scale.
+    `centre_base_m` (3,), `size_m` (3,) are length, width, height along the base axes. `slope_rad` is the angle of its
+    surface to the road (pi/2 is upright). `planarity` is reduced chi-square of the plane fit.
+    """
+
+    obstacle_id: int
+    distance_m: float
+    distance_sigma_m: float
+    ttc_s: float
+    ttc_sigma_s: float
+    provenance: Provenance
+    existence_probability: float
+    is_confirmed: bool
+    centre_base_m: FloatArray
+    size_m: FloatArray
+    ground_distance_m: float = math.nan
+    ground_distance_sigma_m: float = math.nan
+    slope_rad: float = math.nan
+    slope_sigma_rad: float = math.nan
+    planarity: float = math.nan
+    track_count: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("centre_base_m", "size_m"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), (3,), name))
+        if not 0.0 <= self.existence_probability <= 1.0:
+            raise PerceptionError(f"existence probability {self.existence_probability} is not in [0, 1]")
+
+
+@dataclass(frozen=True)
+class RoadPlane:
+    """The road ahead of the camera: height of the camera over it, its pitch and roll against the optical axes.
+
+    `normal_over_height` (3,): m with 1/Z = m . (x, y, 1) for a ray (x, y, 1) that meets the road, 1/metre.
+    `horizon_row_px` is where the plane vanishes on the image's centre column. `is_measured` is False when only the
+    mounting speaks (no road texture, no motion).
+    """
+
+    normal_over_height: FloatArray
+    height_m: float
+    height_sigma_m: float
+    pitch_rad: float
+    is_measured: bool
+
+
+@dataclass(frozen=True, eq=False)
+class PerceptionResult:
+    """All outputs of one frame.
+
+    `verified_free_distance_m` is from the camera along the path and 0 when nothing is verified. `obstacles` may be empty
+    while `state` is UNVERIFIED: that is no clear road. `reasons` names every degradation. `latency_ms` is per stage.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    state: PathState
+    mode: Mode
+    reasons: tuple[str, ...]
+    verified_free_distance_m: float
+    obstacles: tuple[Obstacle, ...]
+    speed_mps: float
+    path_curvature_per_m: float
+    scale_source: ScaleSource
+    base_from_camera: RigidTransform | None
+    road: RoadPlane | None = None
+    motion: MotionField | None = None
+    sweep: PathSweep | None = None
+    focus_of_expansion: FloatArray | None = None
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.verified_free_distance_m >= 0.0:
+            raise PerceptionError(f"verified free distance {self.verified_free_distance_m} is not a distance")
+        if self.state is PathState.FREE_VERIFIED and self.verified_free_distance_m == 0.0:
+            raise PerceptionError("FREE_VERIFIED needs a verified distance")
