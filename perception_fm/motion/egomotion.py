@@ -1,0 +1,129 @@
+"""Rotation and focus of expansion between two frames, from tracks, with odometry or a gyro as prior.
+
+A static point moves from p (rotation removed) to q = p + e (p - foe), e = c_z / Z, where c is the camera's travel in the
+current axes, foe = c_xy / c_z and Z the current depth (Longuet-Higgins & Prazdny 1980). The part of q - p across the
+radial direction is zero whatever the depth: that pins rotation and focus of expansion without knowing the scene. The
+radial part is then the expansion e of each track.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+FloatArray = NDArray[np.float64]
+
+_ITERATIONS = 6
+_MIN_LEVER = 4.0  # in sigmas of a track end: nearer to the focus of expansion the radial direction is noise
+_MAD_TO_SIGMA = 1.4826  # median absolute deviation of a Gaussian
+
+
+@dataclass(frozen=True, eq=False)
+class MotionPrior:
+    """What is known before looking at the tracks.
+
+    `rotation`: current_from_reference (3, 3). `rotation_sigma_rad` (3,) about the optical axes x (pitch), y (yaw),
+    z (roll). `focus` (2,): focus of expansion as a ray; `focus_sigma`: its standard deviation (dimensionless).
+    `travel_m`: forward travel c_z along the optical axis, NaN when unknown.
+    """
+
+    rotation: FloatArray
+    rotation_sigma_rad: FloatArray
+    focus: FloatArray
+    focus_sigma: float
+    travel_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeMotion:
+    """Refined motion over one window and the expansion of every track.
+
+    `expansion` (N,) is e with standard deviation `expansion_sigma` (N,) (inf at the focus of expansion), `residual` (N,)
+    the displacement across the radial direction in units of `sigma` (rays). `covariance` (5, 5) is of rotation (3) and
+    focus (2).
+    """
+
+    rotation: FloatArray
+    focus: FloatArray
+    travel_m: float
+    sigma: float
+    covariance: FloatArray
+    expansion: FloatArray
+    expansion_sigma: FloatArray
+    residual: FloatArray
+
+
+def rotate_rays(rays: FloatArray, rotation: FloatArray) -> FloatArray:
+    """Rays (N, 2) seen after the rotation `rotation` = target_from_source."""
+    turned = rays @ rotation[:, :2].T + rotation[:, 2]
+    return np.asarray(turned[:, :2] / turned[:, 2:])
+
+
+def _rotational_flow(rays: FloatArray) -> FloatArray:
+    """Derivative (N, 2, 3) of a ray with respect to a small rotation vector (about x, y, z) of its point."""
+    x, y = rays[:, 0], rays[:, 1]
+    rows = np.empty((len(rays), 2, 3))
+    rows[:, 0, 0], rows[:, 0, 1], rows[:, 0, 2] = -x * y, 1.0 + x * x, -y
+    rows[:, 1, 0], rows[:, 1, 1], rows[:, 1, 2] = -(1.0 + y * y), x * y, x
+    return rows
+
+
+def refine_motion(
+    reference: FloatArray, current: FloatArray, prior: MotionPrior, sigma_floor: float
+) -> RelativeMotion:
+    """Maximum a posteriori rotation and focus from tracks (N, 2) -> (N, 2) in rays, Cauchy-weighted.
+
+    `sigma_floor` bounds the online estimate of one coordinate's standard deviation from below.
+    """
+    rotation, focus = prior.rotation, prior.focus
+    weight_prior = np.concatenate([1.0 / prior.rotation_sigma_rad**2, np.full(2, 1.0 / prior.focus_sigma**2)])
+    drift = np.zeros(5)  # posterior minus prior: rotation vector, focus
+    sigma = 3.0 * sigma_floor
+    normal = np.diag(weight_prior)
+    for _ in range(_ITERATIONS):
+        p = rotate_rays(reference, rotation)
+        arm, lever = _lever(p, focus)
+        across = np.stack([-arm[:, 1], arm[:, 0]], axis=1)
+        flow = current - p
+        expansion = np.einsum("ij,ij->i", flow, arm) / np.maximum(lever, 1e-9)
+        residual = np.einsum("ij,ij->i", flow, across)
+        usable = lever > _MIN_LEVER * sigma
+        if np.count_nonzero(usable) >= 8:
+            sigma = max(sigma_floor, _MAD_TO_SIGMA * float(np.median(np.abs(residual[usable]))))
+        rows = np.empty((len(p), 5))
+        rows[:, :3] = np.einsum("ij,ijk->ik", across, _rotational_flow(p))
+        rows[:, 3:] = -expansion[:, None] * across
+        weights = usable / (sigma**2 * (1.0 + (residual / (2.0 * sigma)) ** 2))
+        normal = rows.T @ (weights[:, None] * rows) + np.diag(weight_prior)
+        step = np.linalg.solve(normal, rows.T @ (weights * residual) - weight_prior * drift)
+        drift = drift + step
+        rotation = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation
+        focus = focus + step[3:]
+        if np.abs(step).max() < 1e-7:
+            break
+    covariance = np.linalg.inv(normal)
+    p = rotate_rays(reference, rotation)
+    arm, lever = _lever(p, focus)
+    flow = current - p
+    expansion = np.einsum("ij,ij->i", flow, arm) / np.maximum(lever, 1e-9)
+    radial_rows = np.empty((len(p), 5))
+    radial_rows[:, :3] = np.einsum("ij,ijk->ik", arm, _rotational_flow(p))
+    radial_rows[:, 3:] = -expansion[:, None] * arm
+    variance = sigma**2 + np.einsum("ij,jk,ik->i", radial_rows, covariance, radial_rows)
+    with np.errstate(divide="ignore"):
+        expansion_sigma = np.where(lever > _MIN_LEVER * sigma, np.sqrt(variance) / lever, np.inf)
+    across = np.stack([-arm[:, 1], arm[:, 0]], axis=1)
+    residual = np.einsum("ij,ij->i", flow, across) / sigma
+    return RelativeMotion(
+        rotation, focus, prior.travel_m, sigma, covariance, expansion, expansion_sigma, residual
+    )
+
+
+def _lever(rays: FloatArray, focus: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Unit radial directions (N, 2) and distances (N,) from the focus of expansion."""
+    arm = rays - focus
+    lever = np.linalg.norm(arm, axis=1)
+    return arm / np.maximum(lever, 1e-12)[:, None], lever
