@@ -1,0 +1,217 @@
+"""The overlay: what the pipeline knows, drawn on the image so that a person gets it at a glance.
+
+Green road is verified free, grey road is unknown; red boxes are confirmed obstacles, amber ones are not yet. The banner
+names the state. Tracks are coloured by the time until they pass the camera.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.config import PerceptionConfig
+from perception_fm.types import CameraFrame, Mode, Obstacle, PathState, PerceptionResult
+from perception_fm.visual.pen import WHITE, Colour, Image, Pen
+from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project
+from perception_fm.visual.track_colours import time_to_contact_s
+
+GREEN: Colour = (96, 190, 40)
+BRIGHT_GREEN: Colour = (130, 230, 120)
+GREY: Colour = (150, 150, 150)
+AMBER: Colour = (40, 170, 250)
+RED: Colour = (48, 48, 225)
+MAGENTA: Colour = (200, 40, 200)
+STATE_COLOURS = {
+    PathState.UNVERIFIED: (110, 110, 110),
+    PathState.FREE_VERIFIED: (70, 150, 30),
+    PathState.OBSTACLE: RED,
+    PathState.FAKE_WALL: MAGENTA,
+    PathState.FLAT_PHANTOM: AMBER,
+}
+_TICKS_M = (10, 20, 40, 60, 80)
+_TTC_RANGE_S = (1.5, 20.0)  # from hot to cold
+_TTC_BINS = 10
+_TAIL_PX = 14.0  # longer tails of near tracks would cover the picture
+_HOT_TO_COLD = cv2.applyColorMap(np.linspace(225, 30, _TTC_BINS).astype(np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0]
+
+
+def draw_overlay(frame: CameraFrame, result: PerceptionResult, config: PerceptionConfig) -> Image:
+    """A new (H, W, 3) BGR picture of `result` on the frame that it came from; any image size, grey or colour."""
+    image = cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR) if frame.image.ndim == 2 else frame.image.copy()
+    pen = Pen(image)
+    road = RoadFrame.of(result)
+    if road is not None:
+        _draw_corridor(pen, frame, result, road, config)
+    _draw_tracks(pen, frame, result)
+    _draw_focus(pen, frame, result)
+    for obstacle in sorted(result.obstacles, key=lambda item: item.is_confirmed):
+        _draw_obstacle(pen, frame, result, obstacle, road, config)
+    _draw_banner(pen, result)
+    return image
+
+
+def _draw_corridor(
+    pen: Pen, frame: CameraFrame, result: PerceptionResult, road: RoadFrame, config: PerceptionConfig
+) -> None:
+    half_width_m = 0.5 * config.vehicle.width_m
+    free_m = result.verified_free_distance_m
+    confirmed_m = [item.distance_m for item in result.obstacles if item.is_confirmed and np.isfinite(item.distance_m)]
+    end_m = min([config.sweep.max_distance_m, *(max(distance_m, free_m) for distance_m in confirmed_m)])
+    unknown = corridor_pixels(frame, road, half_width_m, end_m)
+    if unknown is not None:
+        pen.tint(np.concatenate([unknown[0], unknown[1][::-1]]), GREY, 0.35)
+        pen.lines(unknown, GREY, pen.line_px)
+    free = corridor_pixels(frame, road, half_width_m, min(free_m, end_m)) if free_m > 0.0 else None
+    if free is not None:
+        pen.tint(np.concatenate([free[0], free[1][::-1]]), GREEN, 0.38)
+        pen.lines(free, GREEN, pen.line_px)
+    for distance_m in _TICKS_M:
+        if distance_m < end_m:
+            _draw_tick(pen, frame, road, half_width_m, distance_m)
+    end = crossing_pixels(frame, road, half_width_m, free_m) if free is not None else None
+    if end is not None:
+        pen.lines(end[None], GREEN, 2 * pen.line_px)
+
+
+def _draw_tick(pen: Pen, frame: CameraFrame, road: RoadFrame, half_width_m: float, distance_m: float) -> None:
+    """A short mark beside the right edge of the corridor with its distance."""
+    edge = crossing_pixels(frame, road, half_width_m, distance_m)
+    if edge is None:
+        return
+    x, y = edge[1]
+    length = 10.0 * pen.scale
+    pen.lines(np.array([[[x, y], [x + length, y]]]), WHITE, 1)
+    pen.text(f"{distance_m:.0f}", int(x + 1.4 * length), int(y + 0.4 * length), 0.42, WHITE)
+
+
+def _draw_tracks(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
+    """Each track as a dot with a tail towards where it was, from hot (passes the camera soon) to cold."""
+    if result.motion is None or not len(result.motion):
+        return
+    motion = result.motion
+    if result.focus_of_expansion is None:
+        ttc_s = np.full(len(motion), np.inf)
+    else:
+        ttc_s = time_to_contact_s(motion, result.focus_of_expansion)
+    low, high = np.log(_TTC_RANGE_S)
+    with np.errstate(divide="ignore"):
+        place = (np.log(ttc_s) - low) / (high - low)
+    bins = np.clip(np.nan_to_num(place, nan=1.0, posinf=1.0, neginf=0.0) * _TTC_BINS, 0, _TTC_BINS - 1).astype(int)
+    start = project(frame, np.column_stack([motion.rays_reference, np.ones(len(motion))]))
+    way = start - motion.pixels_current
+    length = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)
+    tail = motion.pixels_current + way * np.minimum(1.0, _TAIL_PX * pen.scale / length)[:, None]
+    segments = np.stack([tail, motion.pixels_current], axis=1)
+    is_drawable = np.isfinite(segments).all(axis=(1, 2))
+    for index in range(_TTC_BINS):
+        chosen = segments[is_drawable & (bins == index)]
+        colour: Colour = tuple(int(channel) for channel in _HOT_TO_COLD[index])  # type: ignore[assignment]
+        pen.lines(chosen, colour, 1)
+        # A thick line of no length is a dot, and one call draws them all.
+        pen.lines(chosen[:, [1, 1]], colour, 2 * pen.line_px)
+
+
+def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
+    """A cross at the focus of expansion and the road's horizon as ticks at both borders."""
+    arm = 9.0 * pen.scale
+    if result.focus_of_expansion is not None:
+        focus = project(frame, np.append(result.focus_of_expansion, 1.0)[None])[0]
+        if np.isfinite(focus).all():
+            pen.lines(focus + np.array([[[-arm, 0.0], [arm, 0.0]], [[0.0, -arm], [0.0, arm]]]), WHITE, 1)
+    if result.road is not None and abs(result.road.normal_over_height[1]) > 0.0:
+        a, b, c = result.road.normal_over_height
+        for side in (-1.0, 1.0):
+            # The horizon is where the plane's inverse depth vanishes; half way to the border, where any lens still sees it.
+            x = side * 0.5 * frame.camera.width / (2.0 * frame.camera.fx)
+            pixel = project(frame, np.array([[x, -(a * x + c) / b, 1.0]]))[0]
+            if np.isfinite(pixel).all():
+                pen.lines(pixel + np.array([[[-2.0 * arm, 0.0], [2.0 * arm, 0.0]]]), WHITE, 1)
+
+
+def _draw_obstacle(
+    pen: Pen,
+    frame: CameraFrame,
+    result: PerceptionResult,
+    obstacle: Obstacle,
+    road: RoadFrame | None,
+    config: PerceptionConfig,
+) -> None:
+    colour = RED if obstacle.is_confirmed else AMBER
+    box = _face_pixels(frame, result, obstacle)
+    if box is not None:
+        left, top, right, bottom = (float(value) for value in (*box.min(axis=0), *box.max(axis=0)))
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        if obstacle.is_confirmed:
+            pen.tint(corners, colour, 0.22)
+        pen.lines(corners[None], colour, pen.line_px + obstacle.is_confirmed, is_closed=True)
+        if obstacle.is_confirmed:
+            pen.label(_obstacle_text(obstacle), int(left), int(top) - pen.line_px, 0.62, colour)
+        else:
+            pen.label(f"? {obstacle.distance_m:.0f} m", int(left), int(bottom) + 4 * pen.pad_px, 0.5, colour)
+    elif road is not None:
+        line = crossing_pixels(frame, road, 0.5 * config.vehicle.width_m, obstacle.distance_m)
+        if line is not None:
+            pen.lines(line[None], colour, 2 * pen.line_px)
+            pen.label(_obstacle_text(obstacle), int(line[0, 0]), int(line[0, 1]) - pen.line_px, 0.62, colour)
+
+
+def _face_pixels(frame: CameraFrame, result: PerceptionResult, obstacle: Obstacle) -> NDArray[np.float64] | None:
+    """The four corners (4, 2) of the side that faces the camera; None when its place or size is unknown."""
+    if result.base_from_camera is None:
+        return None
+    length, width, height = obstacle.size_m
+    x, y, z = obstacle.centre_base_m
+    corners = np.array([
+        [x - 0.5 * length, y + side * 0.5 * width, z + up * 0.5 * height] for side in (-1, 1) for up in (-1, 1)
+    ])
+    if not np.isfinite(corners).all():
+        return None
+    pixels = project(frame, result.base_from_camera.inverse().apply(corners))
+    return pixels if np.isfinite(pixels).all() else None
+
+
+def _obstacle_text(obstacle: Obstacle) -> str:
+    parts = []
+    if np.isfinite(obstacle.distance_m):
+        parts.append(f"{obstacle.distance_m:.1f} +-{obstacle.distance_sigma_m:.1f} m")
+    if np.isfinite(obstacle.ttc_s):
+        parts.append(f"{obstacle.ttc_s:.1f} +-{obstacle.ttc_sigma_s:.1f} s")
+    return "   ".join(parts) if obstacle.is_confirmed else f"? {'   '.join(parts)}"
+
+
+def _draw_banner(pen: Pen, result: PerceptionResult) -> None:
+    """State, headline number, speed; one line below with the degradations where there are any."""
+    height = round(44 * pen.scale)
+    bar = pen.image[:height]
+    cv2.convertScaleAbs(bar, dst=bar, alpha=0.25)
+    baseline = round(0.5 * height + 0.5 * pen.text_size("X", 0.8)[1])
+    state = result.state.name.replace("_", " ")
+    width, _ = pen.text_size(state, 0.8)
+    cv2.rectangle(pen.image, (0, 0), (width + 4 * pen.pad_px, height - 1), STATE_COLOURS[result.state], cv2.FILLED)
+    pen.text(state, 2 * pen.pad_px, baseline, 0.8, WHITE)
+    left = width + 7 * pen.pad_px
+    for text, colour in _headline(result):
+        pen.text(text, left, baseline, 0.8, colour)
+        left += pen.text_size(text, 0.8)[0] + 4 * pen.pad_px
+    speed = f"{result.speed_mps:.1f} m/s" if np.isfinite(result.speed_mps) else "speed unknown"
+    pen.text(speed, pen.width - pen.text_size(speed, 0.8)[0] - 2 * pen.pad_px, baseline, 0.8, WHITE)
+    if result.mode is not Mode.NOMINAL:
+        text = f"{result.mode.name}: {', '.join(result.reasons)}"
+        pen.label(text, 0, pen.height, 0.5, RED if result.mode is Mode.UNTRUSTED else (20, 110, 170))
+
+
+def _headline(result: PerceptionResult) -> list[tuple[str, Colour]]:
+    """The numbers that matter, each with its colour: distance and time to the obstacle, then the free road."""
+    parts = []
+    confirmed = [item for item in result.obstacles if item.is_confirmed and np.isfinite(item.distance_m)]
+    if confirmed:
+        nearest = min(confirmed, key=lambda item: item.distance_m)
+        parts.append((f"{nearest.distance_m:.1f} m", WHITE))
+        if np.isfinite(nearest.ttc_s):
+            parts.append((f"{nearest.ttc_s:.1f} s", WHITE))
+    if result.verified_free_distance_m > 0.0:
+        parts.append((f"free {result.verified_free_distance_m:.0f} m", BRIGHT_GREEN))
+    elif not confirmed:
+        parts.append(("nothing verified", GREY))
+    return parts
