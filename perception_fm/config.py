@@ -106,6 +106,7 @@ class NodeConfig(PerceptionConfig):
     latency_warn_s: float = setting(0.15, "stamp-to-publish age that is a warning", low=0.001, high=10.0, live=True)
     latency_error_s: float = setting(0.5, "stamp-to-publish age that is an error", low=0.001, high=60.0, live=True)
     tf_timeout_s: float = setting(0.02, "how long to wait for the mounting transform", low=0.0, high=1.0)
+    autostart: bool = setting(False, "configure and activate without being asked, for use without a launch file")
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
                 raise ConfigError(f"{prefix}{key} is a group of settings, got {value!r}")
             arguments[key] = from_mapping(typing.cast(type, hint), value, f"{prefix}{key}.")
         else:
-            arguments[key] = checked(Setting(prefix + key, None, hint, names[key].metadata), value)
+            arguments[key] = checked(Setting(prefix + key, names[key].default, hint, names[key].metadata), value)
     return cls(**arguments)
 
 
@@ -171,10 +172,17 @@ def _scalar(item: Setting, kind: Any, value: Any) -> Any:
     if choices and value not in choices:
         raise ConfigError(f"{item.name} is one of {', '.join(choices)}; got {value!r}")
     low, high = item.metadata.get("low"), item.metadata.get("high")
+    if kind is float and math.isnan(value) and not _may_be_unset(item):
+        raise ConfigError(f"{item.name} must be a number, got NaN")
     if kind in (int, float) and not (kind is float and math.isnan(value)):
         if (low is not None and value < low) or (high is not None and value > high):
             raise ConfigError(f"{item.name} lies between {low} and {high}, got {value}")
     return value
+
+
+def _may_be_unset(item: Setting) -> bool:
+    """NaN means unknown, and only a setting that is unknown by default may be unknown."""
+    return isinstance(item.default, float) and math.isnan(item.default)
 
 
 def _nest(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

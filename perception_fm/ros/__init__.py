@@ -1,0 +1,1 @@
+"""The ROS edge: messages in, core types through, messages out. It decides nothing about perception."""
