@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import final
 
 import yaml
 from rosbags.rosbag2 import Reader
@@ -21,6 +22,7 @@ BagMessage = tuple[str, str, int, bytes]
 """(topic, message type, log time in ns, CDR bytes)"""
 
 
+@final
 class BagReader:
     """A rosbag2 folder, or a bare `.mcap` or `.db3` file, opened for reading; use it in a `with` block.
 

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Final, final
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
@@ -18,10 +19,11 @@ from perception_fm.bags.qos import offered_qos
 from perception_fm.errors import BagError
 
 # Version 9 stores QoS as a list, which Humble refuses (rosbag2 issue 2013).
-_ROSBAG2_VERSION = 8
+_ROSBAG2_VERSION: Final = 8
 _STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 
 
+@final
 class BagWriter:
     """A bag under construction; use it in a `with` block.
 

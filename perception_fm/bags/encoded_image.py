@@ -1,0 +1,81 @@
+"""Image files as bytes: what they are, and whether they are whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.errors import BagError
+
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_TAIL = 4096  # some cameras append a few bytes after the end marker
+_JPEG_QUALITY = 95  # re-encoding at 95 moves corners by a few hundredths of a pixel, below tracking noise
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """A JPEG or PNG file; `format` is what `sensor_msgs/CompressedImage` calls it (jpeg, png)."""
+
+    data: bytes
+    format: str
+
+
+def read_image(path: Path, size: tuple[int, int] | None) -> EncodedImage:
+    """A whole 8-bit JPEG or PNG of `size` (width, height; None: any). Raises `BagError` for all else, naming the file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BagError(f"cannot read {path}: {error.strerror}") from error
+    if data.startswith(_JPEG_START):
+        image_format, end = "jpeg", _JPEG_END
+    elif data.startswith(_PNG_START):
+        image_format, end = "png", _PNG_END
+    else:
+        raise BagError(f"{path} is neither JPEG nor PNG; convert the images to one of the two")
+    # OpenCV decodes a truncated JPEG to a half grey picture without an error, so the end marker is looked for.
+    if end not in data[-_TAIL:]:
+        raise BagError(f"{path} is truncated; copy it again")
+    pixels = decode(EncodedImage(data, image_format), str(path))
+    found = (pixels.shape[1], pixels.shape[0])
+    if size is not None and found != size:
+        raise BagError(f"{path} is {found[0]}x{found[1]}, expected {size[0]}x{size[1]} from the calibration")
+    return EncodedImage(data, image_format)
+
+
+def decode(image: EncodedImage, name: str) -> NDArray[np.uint8]:
+    """Pixels as stored, (H, W) grey or (H, W, 3) BGR, uint8; alpha is dropped, EXIF rotation is not applied."""
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(image.data, np.uint8), flags)
+    if pixels is None:
+        raise BagError(f"{name} cannot be decoded; copy it again")
+    if pixels.dtype != np.uint8:
+        raise BagError(f"{name} has {pixels.dtype} pixels, expected 8 bits per channel")
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def encode_jpeg(pixels: NDArray[np.uint8]) -> EncodedImage:
+    """Decoded pixels as a JPEG of high quality."""
+    is_encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not is_encoded:
+        raise BagError(f"an image of shape {pixels.shape} cannot be stored as JPEG; use --raw")
+    return EncodedImage(data.tobytes(), "jpeg")
+
+
+def read_map(path: Path, dtype: type[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
+    """A one-channel PNG of exactly this type and size (width, height), such as depth or labels."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    if pixels is None:
+        raise BagError(f"cannot read {path}; expected a PNG of one channel")
+    if pixels.dtype != dtype or pixels.shape != (size[1], size[0]):
+        raise BagError(
+            f"{path} is {pixels.dtype} of shape {pixels.shape}, expected {np.dtype(dtype)} of {size[0]}x{size[1]}"
+        )
+    return np.asarray(pixels, dtype=dtype)
