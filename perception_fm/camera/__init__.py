@@ -1,0 +1,1 @@
+"""Camera geometry and image integrity: calibration, rectification, letterbox, checks of the picture itself."""
