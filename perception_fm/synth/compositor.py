@@ -144,7 +144,7 @@ class WallCompositor:
             sx, sy = size[0] / crop.shape[1], size[1] / crop.shape[0]
             resized = cv2.resize(crop, size, interpolation=cv2.INTER_LANCZOS4 if level > 0 else cv2.INTER_AREA)
             from_crop = np.array([[sx, 0.0, 0.5 * sx - 0.5], [0.0, sy, 0.5 * sy - 0.5], [0.0, 0.0, 1.0]])
-            self._levels[level] = (resized, from_crop @ crop_from_print)
+            self._levels[level] = (np.asarray(resized, dtype=np.float32), from_crop @ crop_from_print)
         return self._levels[level]
 
     def _crop(self) -> tuple[NDArray[np.float32], FloatArray]:
@@ -231,4 +231,4 @@ def _reflect(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
     if length == 1:
         return np.zeros_like(index)
     folded = np.abs(index) % (2 * (length - 1))
-    return np.minimum(folded, 2 * (length - 1) - folded)
+    return np.asarray(np.minimum(folded, 2 * (length - 1) - folded), dtype=np.intp)

@@ -109,7 +109,7 @@ class PaintedWall:
         if self.clearance_m(world_from_camera) <= 0.0:
             return np.empty((0, 2))
         corners_camera_m = world_from_camera.inverse().apply(self.corners_world_m)
-        visible = _clip_near(corners_camera_m, NEAR_M)
+        visible = clip_near(corners_camera_m, NEAR_M)
         if len(visible) < 3:
             return np.empty((0, 2))
         pixels = visible @ intrinsics.T
@@ -188,8 +188,8 @@ def _unit_without(vector: FloatArray, axis: FloatArray) -> FloatArray:
     return np.asarray(rest / np.linalg.norm(rest), dtype=np.float64)
 
 
-def _clip_near(points_camera_m: FloatArray, near_m: float) -> FloatArray:
-    """The part of a convex polygon (N, 3) beyond the near plane (Sutherland & Hodgman 1974, one plane)."""
+def clip_near(points_camera_m: FloatArray, near_m: float) -> FloatArray:
+    """The part of a convex polygon (N, 3) beyond the near plane, (M, 3) (Sutherland & Hodgman 1974, one plane)."""
     kept: list[FloatArray] = []
     for point, following in zip(points_camera_m, np.roll(points_camera_m, -1, axis=0)):
         if point[2] >= near_m:
