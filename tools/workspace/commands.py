@@ -1,0 +1,67 @@
+"""The commands of `python3 tools/workspace`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import ros_source
+from build_step import ensure_build
+from console import SetupError
+from host import install_packages, require_packages
+from layout import Layout, read_stamp
+from link import link
+from venv_step import ensure_venv
+
+__all__ = ["SetupError", "run"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; raises `SetupError` with what to do."""
+    parser = argparse.ArgumentParser(prog="tools/workspace", description="Make this checkout a ROS 2 workspace.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    setup = commands.add_parser("setup", help="virtual environment and build, whatever is not up to date")
+    setup.add_argument("--compat", action="store_true", help="the oldest supported versions, in .venv-compat")
+    commands.add_parser("check", help="name the system packages that are missing")
+    commands.add_parser("deps", help="install the system packages that are missing (as root)")
+    commands.add_parser("link", help="show both packages to a colcon workspace").add_argument("workspace")
+    options = parser.parse_args(arguments)
+    if options.command == "setup":
+        _setup(Layout.compat(ROOT) if options.compat else Layout.main(ROOT))
+    elif options.command == "check":
+        require_packages()
+        print("all system packages are there")
+    elif options.command == "deps":
+        install_packages()
+    else:
+        link(ROOT, options.workspace)
+    return 0
+
+
+def _setup(layout: Layout) -> None:
+    if any(character.isspace() for character in str(layout.root)):
+        raise SetupError(f"CMake and the scripts of a virtual environment cannot live in a path with a space: {layout.root}")
+    with _one_at_a_time(layout.root):
+        recorded = read_stamp(layout.venv_stamp)
+        source = ros_source.wheels() if layout.is_compat else ros_source.find(layout.root, recorded)
+        done = ensure_venv(layout, source)
+        done = ensure_build(layout, source) or done
+    if done:
+        print(f"[setup] workspace ready: ROS 2 {source.distro} {'wheels' if source.is_wheels else 'as sourced'}", flush=True)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Let a second set-up of the same checkout wait for the first."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
