@@ -62,7 +62,7 @@ def project(frame: CameraFrame, points_camera_m: FloatArray) -> FloatArray:
     rays = points_camera_m[:, :2] / np.where(is_ahead, depth_m, 1.0)[:, None]
     is_seen = is_ahead & (np.abs(rays) < _FARTHEST_RAY).all(axis=1)
     pixels = np.full((len(rays), 2), np.nan)
-    pixels[is_seen] = frame.camera.project(points_camera_m[is_seen])
+    pixels[is_seen] = frame.camera.project_points(points_camera_m[is_seen])
     return pixels
 
 

@@ -1,0 +1,19 @@
+"""Progress bars: lively on a terminal, seldom in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+_QUIET_S = 10.0  # without a terminal, progress is shown only for work longer than this, and as seldom
+
+
+def progress(items: Iterable[T], total: int | None, unit: str = "frame") -> Iterable[T]:
+    """The items, with a bar on stderr."""
+    quiet_s = 0.0 if sys.stderr.isatty() else _QUIET_S
+    return tqdm(items, total=total, unit=unit, delay=quiet_s, mininterval=max(quiet_s, 0.1), dynamic_ncols=True)

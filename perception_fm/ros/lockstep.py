@@ -1,0 +1,149 @@
+"""The lock-step runner: every image of a bag through the node's own intake, pipeline and message conversion.
+
+No frame is dropped and nothing depends on the clock, so that two runs of one bag give the same messages but for the
+latencies in `status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+
+from perception_fm.bags.message_types import deserialize
+from perception_fm.bags.reader import BagMessage, BagReader
+from perception_fm.bags.writer import BagWriter
+from perception_fm.config import NodeConfig
+from perception_fm.errors import BagError, TransformError
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.pipeline import PerceptionPipeline
+from perception_fm.ros.bag_topics import find_topics
+from perception_fm.ros.intake import FrameIntake
+from perception_fm.ros.outputs import OUTPUTS, Publication
+from perception_fm.ros.results import FrameCounts
+from perception_fm.ros.step import Step, process_image
+from perception_fm.ros.transforms import StaticTransforms
+
+OUTPUT_PREFIX = "/perception_node/"  # where the live node's `~/` resolves to by default
+_NOT_RECORDED = ("overlay",)  # as large as the input, and drawn again from the other topics at will
+
+
+class LockstepRunner:
+    """Runs one camera of a bag; use it in a `with` block.
+
+    `config.camera_name` is replaced by the camera that was found. Raises `BagError` for a bag that cannot be read or
+    lacks images or calibration.
+    """
+
+    def __init__(self, bag: Path, config: NodeConfig, camera: str | None = None) -> None:
+        self._reader = BagReader(bag)
+        try:
+            types, counts = self._reader.topics, self._reader.counts
+            self.topics = find_topics(counts, types, camera)
+        except BaseException:
+            self._reader.close()
+            raise
+        self.config = config
+        self.image_count = counts[self.topics.image]
+        is_compressed = types[self.topics.image].endswith("CompressedImage")
+        self._image_type: type = CompressedImage if is_compressed else Image
+        self._counts = FrameCounts()
+
+    def steps(self, writer: BagWriter | None = None) -> Iterator[Step]:
+        """One step per image, in the order of the bag; with `writer`, its messages go into that bag."""
+        transforms = StaticTransforms(self.config.base_frame)
+        self._feed_static_transforms(transforms)
+        intake = FrameIntake(self.config, transforms)
+        intake.take_camera_info(self._first_camera_info())
+        pipeline = PerceptionPipeline(self.config)
+        take: dict[str | None, tuple[type, Any]] = {
+            self.topics.camera_info: (CameraInfo, intake.take_camera_info),
+            self.topics.odometry: (Odometry, intake.take_odometry),
+            self.topics.twist: (TwistStamped, intake.take_twist),
+            self.topics.imu: (Imu, intake.take_imu),
+        }
+        fed = [topic for topic in (self.topics.image, *take) if topic is not None]
+        self._counts = FrameCounts()
+        for topic, _, log_ns, cdr in images_last(self._reader.messages(fed), self.topics.image):
+            if topic != self.topics.image:
+                message_type, feed = take[topic]
+                feed(_message(cdr, message_type, topic))
+                continue
+            step = process_image(intake, pipeline, _message(cdr, self._image_type, topic))
+            self._count(step)
+            if writer is not None:
+                self._write(writer, step, log_ns)
+            yield step
+
+    def _count(self, step: Step) -> None:
+        """Lock-step: every image that was received is processed or rejected, none is dropped."""
+        rejected = self._counts.rejected + bool(step.refusal)
+        received = self._counts.received + 1
+        self._counts = FrameCounts(received=received, processed=received - rejected, rejected=rejected)
+
+    def _write(self, writer: BagWriter, step: Step, log_ns: int) -> None:
+        publication = Publication(step, self.config, self._counts)
+        for output in OUTPUTS:
+            message = None if output.topic in _NOT_RECORDED else output.build(publication)
+            if message is not None:
+                package, kind = output.message_type.__module__.split(".")[0], output.message_type.__name__
+                cdr = serialize_message(message)
+                writer.write(OUTPUT_PREFIX + output.topic, log_ns, cdr, f"{package}/msg/{kind}")
+
+    def _feed_static_transforms(self, transforms: StaticTransforms) -> None:
+        """All of them first: on the wire they are latched, so a late joiner has them before its first image too."""
+        if self.topics.tf_static is None:
+            return
+        for _, msgtype, _, cdr in self._reader.messages([self.topics.tf_static]):
+            for stamped in deserialize(cdr, msgtype).transforms:
+                r, t = stamped.transform.rotation, stamped.transform.translation
+                try:
+                    edge = RigidTransform.from_quaternion([r.x, r.y, r.z, r.w], [t.x, t.y, t.z])
+                except TransformError as error:
+                    raise BagError(f"/tf_static of {stamped.child_frame_id!r} cannot be used: {error}") from error
+                transforms.add(stamped.header.frame_id, stamped.child_frame_id, edge)
+
+    def _first_camera_info(self) -> CameraInfo:
+        """A recorder may log the first image before its calibration; here the order does not cost a frame."""
+        for topic, _, _, cdr in self._reader.messages([self.topics.camera_info]):
+            return _message(cdr, CameraInfo, topic)
+        raise BagError(f"{self.topics.camera_info} holds no message")
+
+    def close(self) -> None:
+        """Release the bag."""
+        self._reader.close()
+
+    def __enter__(self) -> LockstepRunner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def images_last(messages: Iterable[BagMessage], image_topic: str) -> Iterator[BagMessage]:
+    """The messages in order; of those logged at one instant, the images come after the odometry of that instant."""
+    waiting: list[BagMessage] = []
+    for item in messages:
+        if waiting and item[2] != waiting[0][2]:
+            yield from waiting
+            waiting = []
+        if item[0] == image_topic:
+            waiting.append(item)
+        else:
+            yield item
+    yield from waiting
+
+
+def _message(cdr: bytes, message_type: type, topic: str) -> Any:
+    try:
+        return deserialize_message(cdr, message_type)
+    except Exception as error:  # rclpy raises its own C extension's errors, RMWError among them
+        raise BagError(f"{topic} holds bytes that are no {message_type.__name__}: {error}") from error
