@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import final
 
 import yaml
+from rosbags.interfaces import ConnectionExtRosbag2, Qos
 from rosbags.rosbag2 import Reader
 
 from perception_fm.bags.mcap_recovery import MAGIC, McapRecovery
@@ -66,6 +67,15 @@ class BagReader:
             for connection in self._reader.connections:
                 counts[connection.topic] += connection.msgcount
         return dict(counts)
+
+    @property
+    def offered_qos(self) -> Mapping[str, tuple[Qos, ...]]:
+        """What the recorded publishers of every topic offered; empty for a topic of which the bag does not say it."""
+        offered: dict[str, tuple[Qos, ...]] = dict.fromkeys(self.topics, ())
+        for connection in self._reader.connections if self._reader else ():
+            assert isinstance(connection.ext, ConnectionExtRosbag2)
+            offered[connection.topic] += tuple(connection.ext.offered_qos_profiles)
+        return offered
 
     @property
     def count(self) -> int:
