@@ -19,6 +19,8 @@ _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 0x03, 0x04, 0x05, 0x06
 _CHUNK_FIXED = struct.Struct("<QQQI")  # start time, end time, uncompressed size, checksum
 _MESSAGE_FIXED = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 _MAX_COMPRESSED_CHUNK = 1 << 31
+_BLOCK_BYTES = 512  # the smallest disk block; fewer zeros may well be the end of a message
+_SCAN_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class McapRecovery:
         self._schemas: dict[int, str] = {}
         with path.open("rb") as file:
             file.seek(len(MAGIC))
-            found = list(self._scan(file, path.stat().st_size, chunk=None))
+            found = list(self._scan(file, _end_of_data(path), chunk=None))
         self.index = sorted((one for one in found if one.channel in self.channels), key=lambda one: one.log_time_ns)
 
     def messages(self, topics: frozenset[str] | None) -> Iterator[tuple[str, str, int, bytes]]:
@@ -117,6 +119,20 @@ class McapRecovery:
         else:
             schema = struct.unpack_from("<H", content, 2)[0]
             self.channels[number] = (_text(content, 4), self._schemas.get(schema, ""))
+
+
+def _end_of_data(path: Path) -> int:
+    """Where the file's content ends: after a power cut, whole blocks of zeros stand for data that never arrived."""
+    size = end = path.stat().st_size
+    with path.open("rb") as file:
+        while end > 0:
+            start = max(0, end - _SCAN_BYTES)
+            file.seek(start)
+            filled = len(file.read(end - start).rstrip(b"\0"))
+            end = start + filled
+            if filled:
+                break
+    return end if size - end >= _BLOCK_BYTES else size
 
 
 def _text(content: bytes, at: int) -> str:
