@@ -48,6 +48,7 @@ _STYLE = {
     "legend.fontsize": 8.0,
 }
 _LATENCY_COLOURS = ("#2a6fdb", "#1f9d4d", "#e8951c", "#b02bb0", "#0e9aa7", "#d93a3a", "#7a5c3a", "#5b636e")
+_HEADROOM = 1.2  # the legend stands above the highest line
 _MAX_OBSTACLES_IN_LEGEND = 5
 
 
@@ -86,7 +87,7 @@ def latency_svg(frames: Sequence[Record]) -> str:
             axes.plot(time_s, milliseconds, color=colour, linewidth=1.1, label=stage)
         axes.set(ylabel="latency (ms)", xlabel="time (s)")
         axes.set_xlim(0.0, end_s(frames))
-        axes.set_ylim(bottom=0.0)
+        axes.set_ylim(0.0, _HEADROOM * axes.get_ylim()[1])
         axes.yaxis.set_label_coords(-0.045, 0.5)
         if stages:
             axes.legend(ncols=min(8, len(stages)), loc="upper right")
