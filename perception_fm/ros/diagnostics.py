@@ -35,7 +35,7 @@ def diagnostic_array(health: HealthSnapshot, config: NodeConfig, node_name: str,
 
 
 def _lifecycle(health: HealthSnapshot) -> DiagnosticStatus:
-    return DiagnosticStatus(level=OK, name="lifecycle", message=health.lifecycle)
+    return DiagnosticStatus(level=ERROR if health.has_failed else OK, name="lifecycle", message=health.lifecycle)
 
 
 def _camera(health: HealthSnapshot, config: NodeConfig) -> DiagnosticStatus:

@@ -29,6 +29,7 @@ class HealthSnapshot:
 
     now_s: float
     lifecycle: str = "unconfigured"
+    has_failed: bool = False
     is_active: bool = False
     active_since_s: float = math.nan
     received_s: float = math.nan
@@ -86,15 +87,15 @@ class NodeHealth:
         with self._lock:
             return replace(self._state, now_s=self._clock_s())
 
-    def on_lifecycle(self, label: str) -> None:
-        """A lifecycle state was entered or a transition began."""
-        self._set(lifecycle=label)
+    def on_lifecycle(self, label: str, has_failed: bool = False) -> None:
+        """A lifecycle state was entered, a transition began or failed; `label` is for people."""
+        self._set(lifecycle=label, has_failed=has_failed)
 
     def on_activated(self) -> None:
         """Counting begins anew."""
         now_s = self._clock_s()
         with self._lock:
-            self._state = HealthSnapshot(now_s, self._state.lifecycle, True, active_since_s=now_s)
+            self._state = HealthSnapshot(now_s, "active", is_active=True, active_since_s=now_s)
 
     def on_deactivated(self) -> None:
         """The counts stay readable."""
@@ -120,6 +121,10 @@ class NodeHealth:
             counts = replace(counts, processed=counts.processed + (not refused), rejected=counts.rejected + refused)
             processing_s = self._clock_s() - self._state.busy_since_s
             self._state = replace(self._state, counts=counts, step=step, processing_s=processing_s)
+
+    def on_unknown(self, step: Step) -> None:
+        """An unknown output without an image; it counts nowhere."""
+        self._set(step=step)
 
     def on_published(self, age_s: float) -> None:
         """The outputs of one frame, or an explicit unknown, went out; `age_s` is from the image stamp, NaN without one."""

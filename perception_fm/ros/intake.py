@@ -22,7 +22,7 @@ from perception_fm.ros.transforms import MountingSource, parameter_mounting
 from perception_fm.types import CameraFrame
 
 # Longer than any tracking window: no track survives it, and a clock that jumped forward looks the same.
-_MAX_IMAGE_GAP_NS = 2_000_000_000
+MAX_IMAGE_GAP_NS = 2_000_000_000
 # Ego samples may come late by their transport, never by this much: then the clock jumped or the bag began anew.
 _EGO_JUMP_NS = 1_000_000_000
 
@@ -153,7 +153,7 @@ class FrameIntake:
     def _advance(self, stamp: int) -> bool:
         """Notes an image stamp; True where it repeats the last one. A step back or a long gap asks for a reset."""
         last, self._image_stamp_ns = self._image_stamp_ns, stamp
-        if last is None or 0 < stamp - last <= _MAX_IMAGE_GAP_NS:
+        if last is None or 0 < stamp - last <= MAX_IMAGE_GAP_NS:
             return False
         if stamp == last:
             return True

@@ -102,3 +102,17 @@ class NoTransforms:
     def base_from_sensor(self, frame_id: str, stamp_ns: int, timeout_s: float = 0.0) -> RigidTransform:
         """Raises `TransformError`."""
         raise TransformError(f"tf2_ros is not installed, so nothing tells where {frame_id!r} sits")
+
+    def clear(self) -> None:
+        """Nothing to forget."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def open_transforms(node: Node, base_frame: str) -> TfTransforms | NoTransforms:
+    """TF where it is installed."""
+    try:
+        return TfTransforms(node, base_frame)
+    except ImportError:
+        return NoTransforms()

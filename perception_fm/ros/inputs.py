@@ -1,0 +1,78 @@
+"""The subscriptions of the node: ego motion and calibration go to the intake, images to the worker's queue."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+
+from perception_fm.config import NodeConfig
+from perception_fm.ros.intake import FrameIntake
+from perception_fm.ros.qos import camera_info_qos, ego_qos, image_qos, image_reliability
+
+_IMAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
+_COMPRESSED_SUFFIX = "/compressed"
+
+
+class Inputs:
+    """Open subscriptions; `close` ends them."""
+
+    def __init__(
+        self,
+        node: Node,
+        config: NodeConfig,
+        intake: FrameIntake,
+        on_image: Callable[[Image | CompressedImage], None],
+    ) -> None:
+        self._node = node
+        self._config = config
+        self._on_image = on_image
+        self._group = MutuallyExclusiveCallbackGroup()
+        self._lock = threading.Lock()
+        self._others = [
+            self._subscribe(CameraInfo, "~/camera_info", intake.take_camera_info, camera_info_qos()),
+            self._subscribe(Odometry, "~/odometry", intake.take_odometry, ego_qos()),
+            self._subscribe(TwistStamped, "~/twist", intake.take_twist, ego_qos()),
+            self._subscribe(Imu, "~/imu", intake.take_imu, ego_qos()),
+        ]
+        self._image: Subscription | None = None
+        self._reliability: ReliabilityPolicy | None = None
+        self.adopt_reliability()
+
+    def adopt_reliability(self) -> None:
+        """Subscribes to the image anew where its publishers came or went and offer another reliability."""
+        topic = self._image_topic()
+        with self._lock:
+            wanted = image_reliability(self._config.image_reliability, self._node, topic)
+            if self._others and wanted != self._reliability:
+                if self._image is not None:
+                    self._node.destroy_subscription(self._image)
+                kind = _IMAGE_TYPES[self._config.image_transport]
+                self._image = self._subscribe(kind, topic, self._on_image, image_qos(wanted))
+                self._reliability = wanted
+
+    def close(self) -> None:
+        """Ends all subscriptions."""
+        with self._lock:
+            for subscription in [*self._others, self._image]:
+                if subscription is not None:
+                    self._node.destroy_subscription(subscription)
+            self._others, self._image = [], None
+
+    def _image_topic(self) -> str:
+        """The base name is remapped and the transport appended, as image_transport does; both spellings are taken."""
+        topic = str(self._node.resolve_topic_name("~/image"))
+        if self._config.image_transport == "compressed" and not topic.endswith(_COMPRESSED_SUFFIX):
+            return topic + _COMPRESSED_SUFFIX
+        return topic
+
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> Subscription:
+        return self._node.create_subscription(kind, topic, callback, qos, callback_group=self._group)
