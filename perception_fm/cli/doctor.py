@@ -47,6 +47,7 @@ class Module:
     is_essential: bool = False
 
 
+_ROS_APT = "apt install ros-$ROS_DISTRO-"
 _ROS_MEND = "source a ROS 2 workspace, or run `make` in the checkout"
 _MODULES = (
     Module("numpy", "nothing works", "pip install numpy", True),
@@ -54,15 +55,15 @@ _MODULES = (
     Module("scipy", "nothing works", "pip install scipy", True),
     Module("yaml", "no configuration can be read", "pip install PyYAML", True),
     Module("rclpy", "neither the node nor `run` works", _ROS_MEND, True),
-    Module("perception_fm_msgs.msg", "neither the node nor `run` works", "build the workspace: `make`, or `colcon build`", True),
+    Module("perception_fm_msgs.msg", "neither the node nor `run` works", "run `make`, or `colcon build`", True),
     Module("rosbags", "no bag can be read or written", "pip install rosbags", True),
     Module("av", "no video can be written", "pip install av", True),
     Module("matplotlib", "no report can be written", "pip install matplotlib", True),
     Module("jinja2", "no report can be written", "pip install jinja2", True),
-    Module("tf2_ros", "the mounting comes from the parameters mounting.* instead of TF", "apt install ros-$ROS_DISTRO-tf2-ros"),
-    Module("cv_bridge", "rosbags-image converts instead, nothing is lost", "apt install ros-$ROS_DISTRO-cv-bridge"),
-    Module("launch_ros", "no launch files; start `python -m perception_fm.ros.node`", "apt install ros-$ROS_DISTRO-launch-ros"),
-    Module("vision_msgs", "no vision_msgs outputs", "apt install ros-$ROS_DISTRO-vision-msgs"),
+    Module("tf2_ros", "the mounting comes from the parameters mounting.* instead of TF", _ROS_APT + "tf2-ros"),
+    Module("cv_bridge", "rosbags-image converts instead, nothing is lost", _ROS_APT + "cv-bridge"),
+    Module("launch_ros", "no launch files; start `python -m perception_fm.ros.node`", _ROS_APT + "launch-ros"),
+    Module("vision_msgs", "no vision_msgs outputs", _ROS_APT + "vision-msgs"),
     Module("onnxruntime", "no models on the CPU; geometry only needs none", "pip install onnxruntime"),
 )
 _ENGINES = ("tensorrt", "tensorrt_rtx_bindings")
@@ -135,7 +136,8 @@ def _middleware(find: Callable[[str], object]) -> Finding:
         why = str(error).splitlines()[0] if str(error) else "rclpy is missing"
         return Finding(name, Verdict.MISSING, f"cannot be loaded: {why}", "unset RMW_IMPLEMENTATION or install it")
     if wanted and wanted != identifier:
-        return Finding(name, Verdict.WARN, f"{identifier}, but RMW_IMPLEMENTATION={wanted}", "install what is asked for")
+        detail = f"{identifier}, but RMW_IMPLEMENTATION={wanted}"
+        return Finding(name, Verdict.WARN, detail, "install what is asked for")
     domain = os.environ.get("ROS_DOMAIN_ID", "0")
     return Finding(name, Verdict.OK, f"{identifier}, ROS_DOMAIN_ID={domain}")
 
@@ -162,4 +164,5 @@ def _engine(find: Callable[[str], object]) -> Finding:
             continue
     cuda = ctypes.util.find_library("cuda")
     driver = "an NVIDIA driver is here" if cuda else "no NVIDIA driver either"
-    return Finding(name, Verdict.WARN, f"not found, {driver}: no engines; geometry only needs none", "install JetPack's or NVIDIA's")
+    detail = f"not found, {driver}: no engines; geometry only needs none"
+    return Finding(name, Verdict.WARN, detail, "install JetPack's or NVIDIA's")

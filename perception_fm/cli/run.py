@@ -27,8 +27,8 @@ def command(
 ) -> None:
     """Run every image of BAG through the pipeline, dropping none.
 
-    The output folder gets report.html to look at, result.json to read by program (docs/result_json.md), overlay.mp4, and
-    output_bag with the messages that the live node would publish. Two runs of one bag are equal but for the latencies.
+    The output folder gets report.html to look at, result.json to read by program (docs/result_json.md), overlay.mp4,
+    and output_bag with the messages that the live node would publish. Two runs of one bag are equal but for latencies.
     """
     from perception_fm.ros.bag_run import run_bag  # ROS is imported only when it is needed, so that --help is instant
 

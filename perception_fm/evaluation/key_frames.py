@@ -1,4 +1,4 @@
-"""The few frames of a run that a person should see: the first alarm, the nearest obstacle, and some spread over time."""
+"""The frames of a run that a person should see: the first alarm, the nearest obstacle, some spread over time."""
 
 from __future__ import annotations
 

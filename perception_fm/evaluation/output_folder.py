@@ -17,8 +17,8 @@ _MARK = "result.json"  # a folder without it was not written by a run and is nev
 def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A hidden sibling folder to write into; it takes the name `path` when the block ends without an exception.
 
-    After an exception nothing is left; after a kill only the hidden `.NAME.partial`, which the next run replaces. Raises
-    `PerceptionError` where `path` exists (with `overwrite`: exists and holds something else than results).
+    After an exception nothing is left; after a kill only the hidden `.NAME.partial`, which the next run replaces.
+    Raises `PerceptionError` where `path` exists (with `overwrite`: exists and holds something else than results).
     """
     path = Path(os.path.abspath(path))
     _refuse_existing(path, overwrite)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def _number(value: float | None, digits: int = 1, unit: str = "") -> str:
 
 
 def _date(stamp_ns: int) -> str:
-    moment = datetime.datetime.fromtimestamp(stamp_ns * 1e-9, tz=datetime.timezone.utc)
+    moment = dt.datetime.fromtimestamp(stamp_ns * 1e-9, tz=dt.timezone.utc)
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

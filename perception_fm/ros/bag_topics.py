@@ -12,7 +12,7 @@ _IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _INFO_TYPE = "sensor_msgs/msg/CameraInfo"
 _TRUTH = "/ground_truth/"  # what only an evaluation may look at
 # Depth maps and label images travel as Image too; a camera's picture is one of these (image_pipeline's names).
-_PICTURE = re.compile(r"^(?P<namespace>.*)/(image|image_raw|image_color|image_mono|image_rect|image_rect_color)(/compressed)?$")
+_PICTURE = re.compile(r"^(?P<namespace>.*)/image(_raw|_color|_mono|_rect|_rect_color)?(/compressed)?$")
 _EGO_TYPES = {
     "odometry": "nav_msgs/msg/Odometry",
     "twist": "geometry_msgs/msg/TwistStamped",

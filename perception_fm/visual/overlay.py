@@ -122,7 +122,7 @@ def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
     if result.road is not None and abs(result.road.normal_over_height[1]) > 0.0:
         a, b, c = result.road.normal_over_height
         for side in (-1.0, 1.0):
-            # The horizon is where the plane's inverse depth vanishes; half way to the border, where any lens still sees it.
+            # The horizon is where the plane's inverse depth vanishes; half way out, where any lens still sees it.
             x = side * 0.5 * frame.camera.width / (2.0 * frame.camera.fx)
             pixel = project(frame, np.array([[x, -(a * x + c) / b, 1.0]]))[0]
             if np.isfinite(pixel).all():

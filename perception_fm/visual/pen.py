@@ -49,7 +49,8 @@ class Pen:
     def lines(self, points_px: NDArray[np.float64], colour: Colour, width: int, is_closed: bool = False) -> None:
         """L polylines through sub-pixel points (L, K, 2)."""
         fixed = np.round(np.clip(points_px, -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX) * (1 << _SHIFT))
-        cv2.polylines(self.image, list(np.ascontiguousarray(fixed, dtype=np.int32)), is_closed, colour, width, cv2.LINE_AA, _SHIFT)
+        lines = list(np.ascontiguousarray(fixed, dtype=np.int32))
+        cv2.polylines(self.image, lines, is_closed, colour, width, cv2.LINE_AA, _SHIFT)
 
     def tint(self, polygon_px: NDArray[np.float64], colour: Colour, opacity: float) -> None:
         """Blend a colour over a polygon (K, 2); only its bounding box is touched."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -54,7 +54,7 @@ _MAX_OBSTACLES_IN_LEGEND = 5
 
 def timeline_svg(frames: Sequence[Record]) -> str:
     """State, verified-free and obstacle distance, time to contact and speed over the seconds since the first frame."""
-    with matplotlib.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH_IN, 6.6))
         FigureCanvasAgg(figure)
         bands = figure.subplots(4, 1, sharex=True, height_ratios=[0.22, 2.6, 1.2, 0.9])
@@ -74,7 +74,7 @@ def timeline_svg(frames: Sequence[Record]) -> str:
 
 def latency_svg(frames: Sequence[Record]) -> str:
     """Milliseconds of every stage over time."""
-    with matplotlib.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH_IN, 2.3))
         FigureCanvasAgg(figure)
         axes = figure.subplots()
@@ -166,7 +166,7 @@ def _confirmed(
 
     A frame in which it is missing breaks the line: its record has no numbers.
     """
-    gap = {name: None for name in ("distance_m", "distance_sigma_m", "ttc_s", "ttc_sigma_s", "ground_distance_m")}
+    gap = dict.fromkeys(("distance_m", "distance_sigma_m", "ttc_s", "ttc_sigma_s", "ground_distance_m"))
     by_id: dict[int, dict[int, Record]] = {}
     for index, frame in enumerate(frames):
         for item in frame["obstacles"]:

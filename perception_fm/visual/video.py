@@ -22,8 +22,8 @@ _CRF = "23"  # x264's own default: text and thin lines of the overlay stay clean
 class VideoWriter:
     """An mp4 file (H.264, yuv420p, index first), whole once the `with` block ends without an exception.
 
-    Until then it has the suffix `.partial`. All frames must have the first one's size. Odd sizes are padded by one row or
-    column, since yuv420p needs even ones. Raises `PerceptionError` where the file cannot be written.
+    Until then it has the suffix `.partial`. All frames must have the first one's size. Odd sizes are padded by one row
+    or column, since yuv420p needs even ones. Raises `PerceptionError` where the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +40,7 @@ class VideoWriter:
         self._stream = self._container.add_stream("libx264", rate=_NOMINAL_RATE)
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": _CRF, "preset": "veryfast"}
-        self._stream.time_base = self._stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
+        self._stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
 
     def write(self, image: NDArray[np.uint8], stamp_ns: int) -> None:
         """Append one (H, W, 3) BGR image shown from `stamp_ns` on; a stamp that does not advance follows at once."""
@@ -50,7 +50,7 @@ class VideoWriter:
             self._first_ns = stamp_ns
             self._stream.width, self._stream.height = size[0] + size[0] % 2, size[1] + size[1] % 2
         elif size != self._size:
-            raise PerceptionError(f"a video of {self._size[0]}x{self._size[1]} cannot take a frame of {size[0]}x{size[1]}")
+            raise PerceptionError(f"a video of {self._size} pixels cannot take a frame of {size}")
         if size[0] % 2 or size[1] % 2:
             image = cv2.copyMakeBorder(image, 0, size[1] % 2, 0, size[0] % 2, cv2.BORDER_REPLICATE)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
