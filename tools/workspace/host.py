@@ -49,8 +49,9 @@ def install_packages() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise SetupError(f"system packages are missing; say: {_apt_line(missing)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
     with step(f"installing {' '.join(missing)}"):
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]):
+        for command in (["apt-get", "update", "-qq"], install):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]

@@ -18,6 +18,6 @@ def refusal(version, implementation, path):
         if shutil.which(name, path=path):
             return "error: this Python is {}, needed is {}; say: make PYTHON={} setup".format(found, wanted, name)
     hint = "sudo " if hasattr(os, "geteuid") and os.geteuid() else ""
-    return "error: this Python is {}, needed is {}; on Debian 12 or Ubuntu 22.04 and newer: {}apt-get install {}".format(
+    return "error: this Python is {}, needed is {}; on Debian 12 or Ubuntu 22.04 say: {}apt-get install {}".format(
         found, wanted, hint, "python3 python3-venv python3-dev"
     )

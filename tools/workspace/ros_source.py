@@ -16,7 +16,9 @@ from layout import base_python
 
 WHEELS_DISTRO = "kilted"
 SEARCH_PATHS = ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "PATH")
-ROS_PLAIN = ("ROS_DISTRO", "ROS_VERSION", "ROS_PYTHON_VERSION")
+# Set by a start-up hook of the wheels, which else starts every Python twice to put their libraries on LD_LIBRARY_PATH.
+WHEELS_GUARD = "_ROS_WHEELS_BOOTSTRAP_COMPLETE"
+ROS_PLAIN = ("ROS_DISTRO", "ROS_VERSION", "ROS_PYTHON_VERSION", WHEELS_GUARD)
 # Left by make and by shells; they would change what colcon, CMake and pip do.
 FOREIGN = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV")
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -37,7 +39,9 @@ class RosSource:
         environment.update(self.variables)
         environment["PATH"] = f"{venv / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}"
         if self.is_wheels:
+            libraries = [str(venv / "lib"), *map(str, sorted(venv.glob("lib/python3.*/site-packages/ros_*.libs")))]
             environment.update(AMENT_PREFIX_PATH=str(venv), CMAKE_PREFIX_PATH=str(venv), ROS_DISTRO=WHEELS_DISTRO)
+            environment.update({"LD_LIBRARY_PATH": os.pathsep.join(libraries), WHEELS_GUARD: "1"})
         return environment
 
 
@@ -72,8 +76,8 @@ def check(source: RosSource) -> None:
         # A pyenv or conda Python is first on PATH, but the sourced ROS belongs to the system's.
         os.execv(SYSTEM_PYTHON, [str(SYSTEM_PYTHON), *sys.argv])
     raise SetupError(
-        f"rclpy of the sourced ROS 2 {source.distro} does not import in {base_python()}; say: make PYTHON=<the Python that "
-        "it was built for> setup"
+        f"rclpy of the sourced ROS 2 {source.distro} does not import in {base_python()}; "
+        "say: make PYTHON=<the Python that it was built for> setup"
     )
 
 

@@ -24,21 +24,22 @@ NUMPY_1_CONSTRAINTS = ("numpy<2", "opencv-python<4.12")
 def ensure_venv(layout: Layout, source: RosSource) -> bool:
     """Make or complete the virtual environment; True when something was done."""
     python = str(base_python())
-    key = digest([python, str(sys.version_info[:2]), str(layout.venv), source.distro, *_requirement_inputs(layout, source)])
+    inputs = _requirement_inputs(layout, source)
+    key = digest([python, str(sys.version_info[:2]), str(layout.venv), source.distro, *inputs])
     stamp = read_stamp(layout.venv_stamp)
     if stamp.get("key") == key and layout.python.exists():
         return False
     check(source)
     require_packages()
-    same_base = (python, source.distro, source.is_wheels) == tuple(stamp.get(k) for k in ("python", "distro", "is_wheels"))
+    base = {"python": python, "venv": str(layout.venv), "distro": source.distro, "is_wheels": source.is_wheels}
     layout.venv_stamp.unlink(missing_ok=True)
-    if not same_base or not layout.python.exists() or stamp.get("venv") != str(layout.venv):
+    # Without a stamp an earlier set-up was interrupted, and nobody knows where.
+    if not layout.python.exists() or {name: stamp.get(name) for name in base} != base:
         _create(layout, source)
     _install(layout, source)
     if source.is_wheels:
         mend_cmake_files(layout)
-    content = {"key": key, "python": python, "venv": str(layout.venv), "distro": source.distro}
-    write_stamp(layout.venv_stamp, {**content, "is_wheels": source.is_wheels, "variables": dict(source.variables)})
+    write_stamp(layout.venv_stamp, {**base, "key": key, "variables": dict(source.variables)})
     return True
 
 
@@ -67,7 +68,8 @@ def mend_cmake_files(layout: Layout) -> int:
 
 def _requirement_inputs(layout: Layout, source: RosSource) -> list[str]:
     files = [layout.root / "tools" / name for name in ("requirements-dev.txt", *_files(layout, source))]
-    return [*runtime_requirements(layout.root), *BUILD_REQUIREMENTS, *(path.read_text(encoding="utf-8") for path in files)]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return [*runtime_requirements(layout.root), *BUILD_REQUIREMENTS, *texts]
 
 
 def _files(layout: Layout, source: RosSource) -> tuple[str, ...]:
