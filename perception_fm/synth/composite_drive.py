@@ -155,8 +155,9 @@ def _like(picture: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.ui
     return np.asarray(cv2.cvtColor(picture, code), dtype=np.uint8)
 
 
-def _hide_behind_wall(folder: Path, frame: Mapping[str, Any], wall: PaintedWall, intrinsics: FloatArray,
-                      pose: RigidTransform) -> None:
+def _hide_behind_wall(
+    folder: Path, frame: Mapping[str, Any], wall: PaintedWall, intrinsics: FloatArray, pose: RigidTransform
+) -> None:
     """Depth and classes of what the wall now hides, where the frame has them."""
     polygon = wall.polygon_px(intrinsics, pose)
     if not frame.get("depth") or len(polygon) < 3:
@@ -166,8 +167,13 @@ def _hide_behind_wall(folder: Path, frame: Mapping[str, Any], wall: PaintedWall,
         raise BagError(f"cannot read the depth map {folder / frame['depth']}")
     rows, columns = np.nonzero(stored)
     rays = np.stack([columns, rows, np.ones_like(rows)], axis=1) @ np.linalg.inv(intrinsics).T
-    on_wall = np.array([cv2.pointPolygonTest(polygon.astype(np.float32), (float(x), float(y)), False) >= 0.0
-                        for x, y in zip(columns, rows)], dtype=bool)
+    on_wall = np.array(
+        [
+            cv2.pointPolygonTest(polygon.astype(np.float32), (float(x), float(y)), False) >= 0.0
+            for x, y in zip(columns, rows)
+        ],
+        dtype=bool,
+    )
     wall_m = wall.clearance_m(pose) / -(rays @ (pose.rotation.T @ wall.normal_world))
     hidden = on_wall & (wall_m > 0.0) & (stored[rows, columns] / DEPTH_UNITS_PER_M > wall_m)
     stored[rows[hidden], columns[hidden]] = np.rint(wall_m[hidden] * DEPTH_UNITS_PER_M).astype(np.uint16)

@@ -59,23 +59,33 @@ class WallCompositor:
 
     def __post_init__(self) -> None:
         if self.print_image.dtype != np.uint8 or self.print_image.ndim not in (2, 3) or self.print_image.size == 0:
-            raise ImageError(f"a print is uint8 (H, W) or (H, W, 3), got {self.print_image.dtype} {self.print_image.shape}")
+            got = f"{self.print_image.dtype} {self.print_image.shape}"
+            raise ImageError(f"a print is uint8 (H, W) or (H, W, 3), got {got}")
         if len(self.wall.polygon_px(self.print_intrinsics, self.world_from_print)) != 4:
             raise ConfigError("the painted face does not lie ahead of the eye it is painted for")
         self._rng = np.random.default_rng(self.seed)
 
     @staticmethod
-    def seamless(wall: PaintedWall, image: Image, intrinsics: FloatArray, world_from_camera: RigidTransform,
-                 options: PrintOptions | None = None, seed: int = 0) -> WallCompositor:
+    def seamless(
+        wall: PaintedWall,
+        image: Image,
+        intrinsics: FloatArray,
+        world_from_camera: RigidTransform,
+        options: PrintOptions | None = None,
+        seed: int = 0,
+    ) -> WallCompositor:
         """The clip's own frame at the sweet spot as the print: from there the wall cannot be seen."""
         options = options or PrintOptions()
         offset_m = np.array([-options.eye_left_m, -options.eye_up_m, 0.0])
         eye = RigidTransform(world_from_camera.rotation, world_from_camera.apply(offset_m))
-        return WallCompositor(wall, _soften(image, wall, intrinsics, eye, options.blur_m), intrinsics, eye,
-                              options.gain, seed)
+        return WallCompositor(
+            wall, _soften(image, wall, intrinsics, eye, options.blur_m), intrinsics, eye, options.gain, seed
+        )
 
     @staticmethod
-    def picture(wall: PaintedWall, picture: Image, options: PrintOptions | None = None, seed: int = 0) -> WallCompositor:
+    def picture(
+        wall: PaintedWall, picture: Image, options: PrintOptions | None = None, seed: int = 0
+    ) -> WallCompositor:
         """Any picture, stretched over the whole canvas."""
         options = options or PrintOptions()
         height, width = picture.shape[:2]
@@ -86,8 +96,9 @@ class WallCompositor:
         eye = RigidTransform(axes, corners.mean(axis=0) + wall.normal_world)
         fx, fy = width / wall.width_m, height / wall.height_m
         intrinsics = np.array([[fx, 0.0, 0.5 * width - 0.5], [0.0, fy, 0.5 * height - 0.5], [0.0, 0.0, 1.0]])
-        return WallCompositor(wall, _soften(picture, wall, intrinsics, eye, options.blur_m), intrinsics, eye,
-                              options.gain, seed)
+        return WallCompositor(
+            wall, _soften(picture, wall, intrinsics, eye, options.blur_m), intrinsics, eye, options.gain, seed
+        )
 
     def composite(self, image: Image, intrinsics: FloatArray, world_from_camera: RigidTransform) -> Image:
         """A copy of the frame with the wall in it; an equal copy where the camera does not see the painted face.
@@ -96,7 +107,7 @@ class WallCompositor:
         """
         if image.dtype != np.uint8 or image.ndim != self.print_image.ndim:
             raise ImageError("frame and print must both be uint8, both grey or both colour")
-        result = image.copy()
+        result: Image = image.copy()
         polygon = self.wall.polygon_px(intrinsics, world_from_camera)
         box = _pixel_box(polygon, image.shape)
         if box is None:
@@ -108,26 +119,38 @@ class WallCompositor:
         if image.ndim == 3:
             alpha = alpha[..., None]
         blended = part + alpha * (canvas - part)
-        result[y0:y1, x0:x1] = np.clip(np.rint(blended), 0.0, 255.0).astype(np.uint8)
+        result[y0:y1, x0:x1] = np.clip(np.rint(blended), 0.0, 255.0)
         return result
 
-    def _view(self, box: tuple[int, int, int, int], polygon: FloatArray, intrinsics: FloatArray,
-              world_from_camera: RigidTransform, sigma: float) -> NDArray[np.float32]:
+    def _view(
+        self,
+        box: tuple[int, int, int, int],
+        polygon: FloatArray,
+        intrinsics: FloatArray,
+        world_from_camera: RigidTransform,
+        sigma: float,
+    ) -> NDArray[np.float32]:
         """The canvas as this camera sees it, over the box, with the sensor noise that the enlarged print lacks."""
         x0, y0, x1, y1 = box
-        print_from_image = self.wall.image_from_image(intrinsics, world_from_camera, self.print_intrinsics,
-                                                      self.world_from_print)
+        print_from_image = self.wall.image_from_image(
+            intrinsics, world_from_camera, self.print_intrinsics, self.world_from_print
+        )
         step_low, step_high = _steps(print_from_image, polygon, box)
         if step_high <= 1.01:
             level, fine = min(2 ** math.ceil(-math.log2(max(step_low, 1e-6)) - 0.02), _MAX_LEVEL), 1
         else:  # the print is reduced: average at least 2 x 2 samples of a print that was reduced in advance
             level, fine = -(2 ** math.floor(math.log2(step_high))), 2
         texture, texture_from_print = self._level(level)
-        image_from_fine = np.array([[1.0 / fine, 0.0, x0 + 0.5 / fine - 0.5], [0.0, 1.0 / fine, y0 + 0.5 / fine - 0.5],
-                                    [0.0, 0.0, 1.0]])
+        image_from_fine = np.array(
+            [[1.0 / fine, 0.0, x0 + 0.5 / fine - 0.5], [0.0, 1.0 / fine, y0 + 0.5 / fine - 0.5], [0.0, 0.0, 1.0]]
+        )
         canvas = cv2.warpPerspective(
-            texture, texture_from_print @ print_from_image @ image_from_fine, ((x1 - x0) * fine, (y1 - y0) * fine),
-            flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+            texture,
+            texture_from_print @ print_from_image @ image_from_fine,
+            ((x1 - x0) * fine, (y1 - y0) * fine),
+            flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
         if fine > 1:
             canvas = cv2.resize(canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
         # Noise in the print covers only the low part of the spectrum once enlarged; fresh noise covers the rest.
@@ -136,7 +159,7 @@ class WallCompositor:
         return np.asarray(self.gain * canvas + (noise if canvas.ndim == 2 else noise[..., None]), dtype=np.float32)
 
     def _level(self, level: int) -> tuple[NDArray[np.float32], FloatArray]:
-        """The part of the print that lies on the canvas, enlarged `level` times (reduced when negative), and its map."""
+        """The canvas's part of the print, enlarged `level` times (reduced when negative), and the map to it."""
         if level not in self._levels:
             crop, crop_from_print = self._crop()
             scale = float(level) if level > 0 else 1.0 / -level

@@ -15,7 +15,7 @@ from perception_fm.synth.composite_drive import read_meta
 from perception_fm.synth.drive import DriveConfig, write_drive
 
 MAX_BYTES = 6_000_000  # the clip lives in the repository and in every installation
-DEMO_CLIP = DriveConfig(seed=7, has_depth=False)
+DEMO_CLIP = DriveConfig(seed=7, stop_before_wall_m=6.0, noise_levels=1.2, jpeg_quality=82, has_depth=False)
 
 
 def write_demo_clip(target: Path, *, overwrite: bool = False, config: DriveConfig = DEMO_CLIP) -> Iterator[int]:
@@ -33,7 +33,8 @@ def write_demo_clip(target: Path, *, overwrite: bool = False, config: DriveConfi
         data = conversion.custom_data() | truth
         size = sum(file.stat().st_size for file in (folder / "rgb").iterdir())
         if size > MAX_BYTES:
-            raise BagError(f"the clip's images take {size / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:g}: lower jpeg_quality")
+            limit = f"{MAX_BYTES / 1e6:g}"
+            raise BagError(f"the clip's images take {size / 1e6:.1f} MB, more than {limit}: lower jpeg_quality")
         with BagWriter(target, overwrite=overwrite, custom_data=data) as writer:
             for _ in conversion.write(writer):
                 pass

@@ -145,7 +145,7 @@ class SyntheticDrive:
         """The picture as the sensor gives it; its noise depends on the frame alone."""
         rng = np.random.default_rng([self.config.seed, 2, number])
         noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(self.config.noise_levels)
-        return np.clip(np.rint(image + noise), 0.0, 255.0).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(image + noise), 0.0, 255.0), dtype=np.uint8)
 
 
 def write_drive(config: DriveConfig, target: Path) -> Iterator[int]:
@@ -172,7 +172,10 @@ def _write_frame(drive: SyntheticDrive, number: int, folder: Path) -> dict[str, 
         "id": number,
         "stamp_ns": drive.plan.stamps_ns[number],
         "image": f"rgb/{number:04d}.jpg",
-        "T_world_camera": [*np.column_stack([pose.rotation, pose.translation_m]).round(8).tolist(), [0.0, 0.0, 0.0, 1.0]],
+        "T_world_camera": [
+            *np.column_stack([pose.rotation, pose.translation_m]).round(8).tolist(),
+            [0.0, 0.0, 0.0, 1.0],
+        ],
         "speed_mps": round(drive.plan.speeds_mps[number], 4),
     }
     quality = [cv2.IMWRITE_JPEG_QUALITY, drive.config.jpeg_quality]
@@ -206,8 +209,17 @@ def _meta(drive: SyntheticDrive, frames: list[dict[str, Any]]) -> dict[str, Any]
             "height_m": config.camera_height_m,
         },
         "frames": frames,
-        "class_names": {"0": "road", "1": "sidewalk", "2": "building", "3": "wall", "5": "pole", "8": "vegetation",
-                        "9": "terrain", "10": "sky", "13": "car"},
+        "class_names": {
+            "0": "road",
+            "1": "sidewalk",
+            "2": "building",
+            "3": "wall",
+            "5": "pole",
+            "8": "vegetation",
+            "9": "terrain",
+            "10": "sky",
+            "13": "car",
+        },
         "settings": asdict(config),
     }
     if drive.wall is not None:

@@ -89,8 +89,9 @@ class PaintedWall:
     @property
     def normal_world(self) -> FloatArray:
         """(3,) unit normal of the painted face, towards the viewer."""
-        normal = np.cross(self.corners_world_m[1] - self.corners_world_m[0],
-                          self.corners_world_m[3] - self.corners_world_m[0])
+        normal = np.cross(
+            self.corners_world_m[1] - self.corners_world_m[0], self.corners_world_m[3] - self.corners_world_m[0]
+        )
         return np.asarray(normal / max(float(np.linalg.norm(normal)), 1e-12), dtype=np.float64)
 
     def clearance_m(self, world_from_camera: RigidTransform) -> float:
@@ -115,8 +116,13 @@ class PaintedWall:
         pixels = visible @ intrinsics.T
         return np.asarray(pixels[:, :2] / pixels[:, 2:], dtype=np.float64)
 
-    def image_from_image(self, intrinsics: FloatArray, world_from_camera: RigidTransform,
-                         other_intrinsics: FloatArray, world_from_other: RigidTransform) -> FloatArray:
+    def image_from_image(
+        self,
+        intrinsics: FloatArray,
+        world_from_camera: RigidTransform,
+        other_intrinsics: FloatArray,
+        world_from_other: RigidTransform,
+    ) -> FloatArray:
         """(3, 3) homography: a pixel of the camera that shows the wall's plane, in the other camera's image.
 
         Hartley & Zisserman, Multiple View Geometry, 2nd ed., result 13.1: H = K' (R + t n^T / d) K^-1.
@@ -153,8 +159,11 @@ def place_wall(
     right = np.cross(down, forward)
     foot_m = eye_m + camera_height_m * down - placement.lateral_m * right
     grade = Rotation.from_rotvec(road_pitch_rad * right)
-    foot_m = start.translation_m + camera_height_m * down + grade.apply(
-        foot_m - start.translation_m - camera_height_m * down)
+    foot_m = (
+        start.translation_m
+        + camera_height_m * down
+        + grade.apply(foot_m - start.translation_m - camera_height_m * down)
+    )
     turn = Rotation.from_rotvec(-placement.slant_rad * down)
     across = turn.apply(right)
     upward = turn.apply(math.cos(placement.lean_rad) * -down + math.sin(placement.lean_rad) * forward)
@@ -163,7 +172,9 @@ def place_wall(
     return PaintedWall(corners, grade.apply(forward))
 
 
-def _path_at(poses: Sequence[RigidTransform], distance_m: float, camera_pitch_rad: float) -> tuple[FloatArray, FloatArray]:
+def _path_at(
+    poses: Sequence[RigidTransform], distance_m: float, camera_pitch_rad: float
+) -> tuple[FloatArray, FloatArray]:
     """Point (3,) on the path of the camera at a distance from its start, and the path's direction (3,) there."""
     points = np.stack([pose.translation_m for pose in poses])
     station_m = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])

@@ -15,58 +15,16 @@ from numpy.typing import NDArray
 
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.synth.painted_wall import FloatArray, PaintedWall, clip_near
+from perception_fm.synth.painted_wall import FloatArray, PaintedWall
 from perception_fm.synth.ripmap import RipMap, Samples
+from perception_fm.synth.surface import Projection, Surface, Texels, plane_over_depth, project
 
-NEAR_M = 0.2
 SKY_LABEL = 10  # Cityscapes trainId
 WALL_LABEL = 3
 _OPAQUE = 128.0  # of 255
 _SAMPLES = 2  # per pixel and axis; textures are filtered for that spacing
 _HAZE_BGR = np.array([222.0, 214.0, 204.0], dtype=np.float32)
 _HAZE_DISTANCE_M = 700.0  # a clear day: meteorological range 3.9 times this (Koschmieder)
-
-
-@dataclass(frozen=True, eq=False)
-class Shadow:
-    """Shade on a surface: low corner (u, v) and size in its coordinates, metres; `light` has one channel, 255 = lit."""
-
-    corner_m: tuple[float, float]
-    size_m: tuple[float, float]
-    light: RipMap
-
-    def darken(self, shade: Samples, u_m: Samples, v_m: Samples, footprint_u_m: Samples, footprint_v_m: Samples) -> None:
-        """Multiply the brightness `shade` (N,) of points of the surface, in place."""
-        u, v = u_m - np.float32(self.corner_m[0]), v_m - np.float32(self.corner_m[1])
-        within = np.flatnonzero((u > 0.0) & (v > 0.0) & (u < self.size_m[0]) & (v < self.size_m[1]))
-        light = self.light.sample(u[within], v[within], footprint_u_m[within], footprint_v_m[within])
-        shade[within] *= light[:, 0] / np.float32(255.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Surface:
-    """A textured rectangle: corner `origin_world_m` (3,), unit axes `across_world` (u) and `along_world` (v), size (m).
-
-    `texture` has 3 channels BGR or 4 with opacity (cut at one half). `grain`: one channel, multiplied on, 128 = 1.
-    `brightness` is the light on it. `is_hazy` False: seen as is from any distance (a matched print). `label` is a
-    Cityscapes trainId.
-    """
-
-    origin_world_m: FloatArray
-    across_world: FloatArray
-    along_world: FloatArray
-    size_m: tuple[float, float]
-    texture: RipMap
-    label: int
-    grain: RipMap | None = None
-    brightness: float = 1.0
-    is_hazy: bool = True
-    shadows: tuple[Shadow, ...] = ()
-
-    def corners_world_m(self) -> FloatArray:
-        """(4, 3) round the edge."""
-        u, v = self.size_m[0] * self.across_world, self.size_m[1] * self.along_world
-        return np.asarray(self.origin_world_m + np.stack([0.0 * u, u, u + v, v]), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +38,9 @@ class RenderedFrame:
     surface: NDArray[np.int16]
 
 
-@dataclass(frozen=True, eq=False)
-class _Projection:
-    """A surface in one picture: 1/z, u/z, v/z are linear in the pixel, (3,) coefficients of (x, y, 1) each."""
-
-    inverse_depth: FloatArray
-    u_over_depth: FloatArray
-    v_over_depth: FloatArray
-    box: tuple[int, int, int, int]
-
-
 @dataclass(eq=False)
 class PlanarWorld:
-    """Surfaces under a sky. `sky`: (H, W, 3) BGR, all round in azimuth, from the horizon (bottom) to the zenith (top)."""
+    """Surfaces under a sky. `sky`: (H, W, 3) BGR, all round in azimuth, zenith in the top row, horizon in the last."""
 
     surfaces: Sequence[Surface]
     sky: NDArray[np.uint8]
@@ -104,9 +52,10 @@ class PlanarWorld:
         self._sky = RipMap.build(self.sky, 1.0 / columns, 1.0 / rows, is_periodic=False)
         self._labels = np.array([*(surface.label for surface in self.surfaces), SKY_LABEL], dtype=np.uint8)
 
-    def with_wall(self, wall: PaintedWall, eye_world_m: FloatArray, texels_per_m: float = 100.0,
-                  gain: float = 1.0) -> PlanarWorld:
-        """This world with a wall that shows, from the eye, what it hides. Raises `PerceptionError` for an eye behind it.
+    def with_wall(
+        self, wall: PaintedWall, eye_world_m: FloatArray, texels_per_m: float = 100.0, gain: float = 1.0
+    ) -> PlanarWorld:
+        """This world and a wall that shows, from the eye, what it hides. `PerceptionError` for an eye behind it.
 
         The print is this world seen through the canvas as a window: a pinhole picture whose image plane is the canvas.
         """
@@ -118,8 +67,13 @@ class PlanarWorld:
         window = RigidTransform(np.stack([across, along, -wall.normal_world], axis=1), eye_world_m)
         top_left_m = corners[3] - eye_world_m
         focal_px = texels_per_m * distance_m
-        intrinsics = np.array([[focal_px, 0.0, -texels_per_m * float(top_left_m @ across) - 0.5],
-                               [0.0, focal_px, -texels_per_m * float(top_left_m @ along) - 0.5], [0.0, 0.0, 1.0]])
+        intrinsics = np.array(
+            [
+                [focal_px, 0.0, -texels_per_m * float(top_left_m @ across) - 0.5],
+                [0.0, focal_px, -texels_per_m * float(top_left_m @ along) - 0.5],
+                [0.0, 0.0, 1.0],
+            ]
+        )
         size = (round(wall.width_m * texels_per_m), round(wall.height_m * texels_per_m))
         image = self.render(intrinsics, size, window).image
         image = np.clip(np.rint(gain * image.astype(np.float32)), 0.0, 255.0).astype(np.uint8)
@@ -130,13 +84,14 @@ class PlanarWorld:
     def render(self, intrinsics: FloatArray, size: tuple[int, int], world_from_camera: RigidTransform) -> RenderedFrame:
         """What a camera without distortion sees. `intrinsics` (3, 3), `size` (width, height) pixels."""
         width, height = size
-        fine_from_pixel = np.array([[_SAMPLES, 0.0, 0.5 * _SAMPLES - 0.5], [0.0, _SAMPLES, 0.5 * _SAMPLES - 0.5],
-                                    [0.0, 0.0, 1.0]])
+        fine_from_pixel = np.array(
+            [[_SAMPLES, 0.0, 0.5 * _SAMPLES - 0.5], [0.0, _SAMPLES, 0.5 * _SAMPLES - 0.5], [0.0, 0.0, 1.0]]
+        )
         fine = fine_from_pixel @ intrinsics
         shape = (height * _SAMPLES, width * _SAMPLES)
         nearest = np.zeros(shape, dtype=np.float32)
         index = np.full(shape, len(self.surfaces), dtype=np.int16)
-        projections = [_project(surface, fine, world_from_camera, shape) for surface in self.surfaces]
+        projections = [project(surface, fine, world_from_camera, shape) for surface in self.surfaces]
         for number, (surface, projection) in enumerate(zip(self.surfaces, projections)):
             if projection is not None:
                 _rasterise(number, surface, projection, nearest, index)
@@ -150,15 +105,16 @@ class PlanarWorld:
         chosen = index[::_SAMPLES, ::_SAMPLES]
         depth_m = self._depth(chosen, intrinsics, world_from_camera)
         surface_index = np.where(chosen == len(self.surfaces), np.int16(-1), chosen)
-        return RenderedFrame(np.clip(np.rint(image), 0.0, 255.0).astype(np.uint8), depth_m, self._labels[chosen],
-                             surface_index)
+        return RenderedFrame(
+            np.clip(np.rint(image), 0.0, 255.0).astype(np.uint8), depth_m, self._labels[chosen], surface_index
+        )
 
     def _depth(self, index: NDArray[np.int16], intrinsics: FloatArray, world_from_camera: RigidTransform) -> Samples:
         """Optical z (m) of the chosen surfaces' planes at the pixel centres."""
         planes = np.full((len(self.surfaces) + 1, 3), np.nan)
         for number in np.unique(index).tolist():
             if number < len(self.surfaces):
-                planes[number] = _plane(self.surfaces[number], intrinsics, world_from_camera)[0]
+                planes[number] = plane_over_depth(self.surfaces[number], intrinsics, world_from_camera)[0]
         height, width = index.shape
         chosen = planes.astype(np.float32)[index]
         inverse = chosen[..., 0] * np.arange(width, dtype=np.float32)
@@ -166,8 +122,9 @@ class PlanarWorld:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(inverse > 0.0, 1.0 / inverse, np.float32(np.nan)).astype(np.float32)
 
-    def _paint_sky(self, colour: Samples, index: NDArray[np.int16], fine: FloatArray,
-                   world_from_camera: RigidTransform) -> None:
+    def _paint_sky(
+        self, colour: Samples, index: NDArray[np.int16], fine: FloatArray, world_from_camera: RigidTransform
+    ) -> None:
         rows, columns = np.nonzero(index == len(self.surfaces))
         if not len(rows):
             return
@@ -176,39 +133,14 @@ class PlanarWorld:
         azimuth = np.arctan2(-y, x) / (2.0 * math.pi) + 0.5
         elevation = np.arctan2(z, np.hypot(x, y)) / (0.5 * math.pi)
         still = np.zeros(len(rows), dtype=np.float32)
-        colour[rows, columns] = self._sky.sample(azimuth.astype(np.float32), (1.0 - elevation).astype(np.float32), still,
-                                                 still)
+        colour[rows, columns] = self._sky.sample(
+            azimuth.astype(np.float32), (1.0 - elevation).astype(np.float32), still, still
+        )
 
 
-def _plane(surface: Surface, intrinsics: FloatArray,
-           world_from_camera: RigidTransform) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Coefficients (3,) of 1/z, u/z and v/z over the pixel (x, y, 1)."""
-    rotation = world_from_camera.rotation.T
-    origin = rotation @ (surface.origin_world_m - world_from_camera.translation_m)
-    across, along = rotation @ surface.across_world, rotation @ surface.along_world
-    normal = np.cross(across, along)
-    offset = float(normal @ origin)
-    ray = np.linalg.inv(intrinsics)
-    inverse = (normal / offset) @ ray if abs(offset) > 1e-9 else np.zeros(3)
-    return inverse, across @ ray - float(origin @ across) * inverse, along @ ray - float(origin @ along) * inverse
-
-
-def _project(surface: Surface, intrinsics: FloatArray, world_from_camera: RigidTransform,
-             shape: tuple[int, int]) -> _Projection | None:
-    """The surface in the picture, or None where it cannot be seen."""
-    visible = clip_near(world_from_camera.inverse().apply(surface.corners_world_m()), NEAR_M)
-    if len(visible) < 3:
-        return None
-    pixels = visible @ intrinsics.T
-    pixels = pixels[:, :2] / pixels[:, 2:]
-    x0, y0 = np.maximum(np.floor(pixels.min(axis=0)), 0.0)
-    x1, y1 = np.minimum(np.ceil(pixels.max(axis=0)) + 1.0, (shape[1], shape[0]))
-    if x1 <= x0 or y1 <= y0:
-        return None
-    return _Projection(*_plane(surface, intrinsics, world_from_camera), box=(int(x0), int(y0), int(x1), int(y1)))
-
-
-def _rasterise(number: int, surface: Surface, projection: _Projection, nearest: Samples, index: NDArray[np.int16]) -> None:
+def _rasterise(
+    number: int, surface: Surface, projection: Projection, nearest: Samples, index: NDArray[np.int16]
+) -> None:
     """Enter the surface where it is nearer than what is there."""
     x0, y0, x1, y1 = projection.box
     columns = np.arange(x0, x1, dtype=np.float32)
@@ -225,49 +157,21 @@ def _rasterise(number: int, surface: Surface, projection: _Projection, nearest: 
     is_seen &= (u <= np.float32(surface.size_m[0]) * inverse) & (v <= np.float32(surface.size_m[1]) * inverse)
     if surface.texture.atlas.shape[2] == 4:
         where = np.nonzero(is_seen)
-        texels = _Texels.at(projection, where[0] + y0, where[1] + x0, inverse[where])
+        texels = Texels.at(projection, where[0] + y0, where[1] + x0, inverse[where])
         is_seen[where] = texels.sample(surface.texture)[:, 3] >= _OPAQUE
     np.copyto(part, inverse, where=is_seen)
     np.copyto(index[y0:y1, x0:x1], np.int16(number), where=is_seen)
 
 
-@dataclass(frozen=True, eq=False)
-class _Texels:
-    """Points of one surface, (N,) each: coordinates u, v and the size of a sample along them, metres."""
-
-    u_m: Samples
-    v_m: Samples
-    footprint_u_m: Samples
-    footprint_v_m: Samples
-
-    @staticmethod
-    def at(projection: _Projection, rows: NDArray[np.intp], columns: NDArray[np.intp], inverse: Samples) -> _Texels:
-        """At sample positions of which 1/z is known."""
-        x, y = columns.astype(np.float32), rows.astype(np.float32)
-        depth = 1.0 / inverse
-        wx, wy = (np.float32(value) for value in projection.inverse_depth[:2])
-        positions, footprints = [], []
-        for coefficients in (projection.u_over_depth, projection.v_over_depth):
-            a, b, c = (np.float32(value) for value in coefficients)
-            position = (a * x + b * y + c) * depth
-            # The derivative of u = U/W along x is (U_x - u W_x) / W.
-            footprints.append(np.maximum(np.abs(a - position * wx), np.abs(b - position * wy)) * depth)
-            positions.append(position)
-        return _Texels(*positions, *footprints)
-
-    def sample(self, texture: RipMap) -> Samples:
-        """(N, C) grey levels."""
-        return texture.sample(self.u_m, self.v_m, self.footprint_u_m, self.footprint_v_m)
-
-
-def _paint(surface: Surface, number: int, projection: _Projection, nearest: Samples, index: NDArray[np.int16],
-           colour: Samples) -> None:
+def _paint(
+    surface: Surface, number: int, projection: Projection, nearest: Samples, index: NDArray[np.int16], colour: Samples
+) -> None:
     """Colour the samples that show the surface."""
     x0, y0, x1, y1 = projection.box
     rows, columns = np.nonzero(index[y0:y1, x0:x1] == number)
     rows, columns = rows + y0, columns + x0
     inverse = nearest[rows, columns]
-    texels = _Texels.at(projection, rows, columns, inverse)
+    texels = Texels.at(projection, rows, columns, inverse)
     shade = np.full(len(rows), surface.brightness, dtype=np.float32)
     for shadow in surface.shadows:
         shadow.darken(shade, texels.u_m, texels.v_m, texels.footprint_u_m, texels.footprint_v_m)

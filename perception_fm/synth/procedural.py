@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +19,24 @@ def fractal_noise(shape: tuple[int, int], exponent: float, rng: np.random.Genera
     columns = np.fft.rfftfreq(shape[1])[None, :] * shape[1]
     radius = np.hypot(rows / shape[0], columns / shape[1])
     radius[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.standard_normal(shape)) * radius ** -exponent
+    spectrum = np.fft.rfft2(rng.standard_normal(shape)) * radius**-exponent
     noise = np.fft.irfft2(spectrum, s=shape)
     return np.asarray(noise / noise.std(), dtype=np.float32)
 
 
-def to_image(field: NDArray[np.floating]) -> Image:
+def to_image(field: NDArray[Any]) -> Image:
     """Rounded and clipped to uint8."""
-    return np.clip(np.rint(field), 0.0, 255.0).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(field), 0.0, 255.0), dtype=np.uint8)
 
 
-def tinted(field: Field, bgr: tuple[float, float, float]) -> Field:
+def mottled(
+    shape: tuple[int, int], amount: float, exponent: float, bgr: tuple[float, float, float], rng: np.random.Generator
+) -> Image:
+    """A plain colour (H, W, 3) with noise of relative deviation `amount`."""
+    return to_image(tinted(1.0 + amount * fractal_noise(shape, exponent, rng), bgr))
+
+
+def tinted(field: NDArray[Any], bgr: tuple[float, float, float]) -> Field:
     """A grey field (H, W) around 1 times a colour: (H, W, 3)."""
     return np.asarray(field[..., None] * np.array(bgr, dtype=np.float32), dtype=np.float32)
 
@@ -44,12 +54,12 @@ def asphalt(shape: tuple[int, int], texel_u_m: float, texel_v_m: float, rng: np.
     rows, columns = shape
     field = 0.95 + 0.05 * fractal_noise(shape, 1.2, rng) + 0.075 * fractal_noise(shape, 0.35, rng)
     across_m = np.arange(rows)[:, None] * texel_v_m
-    field -= 0.05 * np.exp(-((np.mod(across_m, 3.5) - 0.9) / 0.3) ** 2)
-    field -= 0.05 * np.exp(-((np.mod(across_m, 3.5) - 2.6) / 0.3) ** 2)
+    field -= 0.05 * np.exp(-(((np.mod(across_m, 3.5) - 0.9) / 0.3) ** 2))
+    field -= 0.05 * np.exp(-(((np.mod(across_m, 3.5) - 2.6) / 0.3) ** 2))
     for _ in range(int(columns * texel_u_m / 7.0)):  # a repair about every seven metres
         width, height = int(rng.uniform(0.5, 3.0) / texel_u_m), int(rng.uniform(0.3, 1.2) / texel_v_m)
         x, y = int(rng.integers(0, max(1, columns - width))), int(rng.integers(0, max(1, rows - height)))
-        field[y:y + height, x:x + width] *= rng.uniform(0.78, 1.12)
+        field[y : y + height, x : x + width] *= rng.uniform(0.78, 1.12)
         cv2.rectangle(field, (x, y), (x + width, y + height), 0.55, 2)
     for _ in range(int(columns * texel_u_m / 5.0)):  # tar-filled cracks that wander
         count = int(rng.integers(12, 40))
@@ -93,7 +103,7 @@ def facade(width_m: float, height_m: float, texel_m: float, rng: np.random.Gener
     window_m = (float(rng.uniform(0.9, 1.4)), float(rng.uniform(1.3, 1.8)))
     trim = colour * rng.choice([0.6, 1.2])
 
-    def box(x_m: float, top_m: float, w_m: float, h_m: float, bgr: NDArray[np.floating]) -> None:
+    def box(x_m: float, top_m: float, w_m: float, h_m: float, bgr: NDArray[Any]) -> None:
         x0, y0 = round(x_m / texel_m), round((height_m - top_m) / texel_m)
         cv2.rectangle(wall, (x0, y0), (round(x0 + w_m / texel_m), round(y0 + h_m / texel_m)), bgr.tolist(), -1)
 
@@ -111,8 +121,15 @@ def facade(width_m: float, height_m: float, texel_m: float, rng: np.random.Gener
     return to_image(cv2.GaussianBlur(wall, (0, 0), 0.6))
 
 
-def _window(box, x_m: float, sill_m: float, size_m: tuple[float, float], trim: NDArray[np.floating],  # type: ignore[no-untyped-def]
-            rng: np.random.Generator) -> None:
+def _window(
+    box: Callable[[float, float, float, float, NDArray[Any]], None],
+    x_m: float,
+    sill_m: float,
+    size_m: tuple[float, float],
+    trim: NDArray[Any],
+    rng: np.random.Generator,
+) -> None:
+    """Frame, glass, half-drawn blind, mullion and perhaps a curtain; `box` paints in metres."""
     w, h = size_m
     box(x_m - 0.1, sill_m + h + 0.1, w + 0.2, h + 0.22, trim)
     glass = np.array([92.0, 82.0, 72.0]) * rng.uniform(0.45, 1.5)
@@ -128,7 +145,7 @@ def _brick(rows: int, columns: int, texel_m: float) -> Field:
     y, x = np.mgrid[:rows, :columns].astype(np.float32) * texel_m
     course = np.floor(y / 0.25)
     is_joint = (np.mod(y, 0.25) < 0.03) | (np.mod(x + 0.25 * np.mod(course, 2.0), 0.5) < 0.03)
-    return np.where(is_joint, np.float32(0.86), np.float32(1.0))
+    return np.asarray(np.where(is_joint, 0.86, 1.0), dtype=np.float32)
 
 
 def tree(rng: np.random.Generator, size: int = 256) -> Image:
@@ -149,9 +166,9 @@ def tree(rng: np.random.Generator, size: int = 256) -> Image:
 
 
 def sky(rng: np.random.Generator, rows: int = 512, columns: int = 2048) -> Image:
-    """(H, W, 3) from the zenith to the horizon, all round: gradient, clouds that flatten at the horizon, distant hills."""
+    """(H, W, 3) from zenith to horizon, all round: gradient, clouds that flatten at the horizon, distant hills."""
     elevation = 1.0 - (np.arange(rows, dtype=np.float32) + 0.5)[:, None] / rows
-    blend = (elevation ** 0.55)[..., None]
+    blend = (elevation**0.55)[..., None]
     image = np.array([226, 214, 200], np.float32) * (1.0 - blend) + np.array([196, 142, 92], np.float32) * blend
     image = np.broadcast_to(image, (rows, columns, 3)).copy()
     layer = fractal_noise((1024, 1024), 1.75, rng)
@@ -162,9 +179,10 @@ def sky(rng: np.random.Generator, rows: int = 512, columns: int = 2048) -> Image
     cloud = cv2.remap(layer, np.mod(map_x, 1023.0), np.mod(map_y, 1023.0), cv2.INTER_LINEAR)
     cover = np.clip(0.6 * (cloud + 0.15), 0.0, 1.0) * np.clip(elevation * 14.0, 0.0, 1.0)
     image += cover[..., None] * (np.array([238, 236, 234], np.float32) - image)
-    ridge = 0.022 + 0.007 * np.interp(np.arange(columns), np.arange(0, columns + 1, 16),
-                                      rng.normal(0.0, 1.0, columns // 16 + 1))
+    ridge = 0.022 + 0.007 * np.interp(
+        np.arange(columns), np.arange(0, columns + 1, 16), rng.normal(0.0, 1.0, columns // 16 + 1)
+    )
     hills = np.clip((ridge[None, :] - elevation) * rows + 0.5, 0.0, 1.0)[..., None]
-    texture = 1.0 + 0.06 * fractal_noise((rows, columns), 0.5, rng)
+    texture = 1.0 + 0.035 * fractal_noise((rows, columns), 1.1, rng)
     image += hills * (tinted(texture, (168.0, 166.0, 148.0)) - image)
     return to_image(image)

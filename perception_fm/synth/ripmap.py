@@ -1,10 +1,13 @@
-"""A texture filtered in advance for every pair of reductions along its two axes, so that a road seen at a grazing angle
-stays sharp across and does not shimmer along (anisotropic prefiltering; "RIP map", Hewlett-Packard 1991, described in
-Akenine-Moeller et al., Real-Time Rendering, 4th ed., section 6.2.2)."""
+"""Textures filtered in advance for every pair of reductions along their two axes ("RIP maps").
+
+A road at a grazing angle so stays sharp across and does not shimmer along. Described in Akenine-Moeller et al.,
+Real-Time Rendering, 4th ed., section 6.2.2.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,8 +25,8 @@ _REMAP_COLUMNS = 1024  # cv2.remap wants sides below 32768, so a long list of po
 class RipMap:
     """Texture over a rectangle, addressed in metres: u along its columns, v along its rows.
 
-    `atlas` holds level (i, j), reduced by 2^i along u and 2^j along v, at (`left[i]`, `top[j]`). `is_periodic`: it repeats
-    in both directions; otherwise its border texels continue.
+    `atlas` holds level (i, j), reduced by 2^i along u and 2^j along v, at (`left[i]`, `top[j]`). `is_periodic`: it
+    repeats in both directions; otherwise its border texels continue.
     """
 
     atlas: NDArray[np.uint8]
@@ -47,14 +50,25 @@ class RipMap:
         shape = (int((rows + 2 * _PAD).sum()), int((columns + 2 * _PAD).sum()), pixels.shape[2])
         atlas = np.zeros(shape, dtype=np.uint8)
         border = cv2.BORDER_WRAP if is_periodic else cv2.BORDER_REPLICATE
+        narrowed: NDArray[Any] = pixels
         for i, width in enumerate(columns.tolist()):
+            narrowed = cv2.resize(narrowed, (width, pixels.shape[0]), interpolation=cv2.INTER_AREA)
+            level: NDArray[Any] = narrowed
             for j, height in enumerate(rows.tolist()):
-                level = pixels if i == j == 0 else cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+                level = cv2.resize(level, (width, height), interpolation=cv2.INTER_AREA)
                 padded = cv2.copyMakeBorder(level, _PAD, _PAD, _PAD, _PAD, border)
                 y, x = int(top[j]) - _PAD, int(left[i]) - _PAD
-                atlas[y:y + height + 2 * _PAD, x:x + width + 2 * _PAD] = padded.reshape(*padded.shape[:2], -1)
-        return RipMap(atlas, left.astype(np.float32), top.astype(np.float32), columns.astype(np.float32),
-                      rows.astype(np.float32), texel_u_m, texel_v_m, is_periodic)
+                atlas[y : y + height + 2 * _PAD, x : x + width + 2 * _PAD] = padded.reshape(*padded.shape[:2], -1)
+        return RipMap(
+            atlas,
+            left.astype(np.float32),
+            top.astype(np.float32),
+            columns.astype(np.float32),
+            rows.astype(np.float32),
+            texel_u_m,
+            texel_v_m,
+            is_periodic,
+        )
 
     def sample(self, u_m: Samples, v_m: Samples, footprint_u_m: Samples, footprint_v_m: Samples) -> Samples:
         """Colours (N, C) in grey levels at N points, each averaged over about its footprint."""
@@ -68,8 +82,9 @@ class RipMap:
         colours = cv2.remap(self.atlas, folded[0], folded[1], cv2.INTER_LINEAR)
         return np.asarray(colours.reshape(count + padding, -1)[:count], dtype=np.float32)
 
-    def _address(self, position_m: Samples, footprint_m: Samples, texel_m: float, lengths: Samples,
-                 origins: Samples) -> Samples:
+    def _address(
+        self, position_m: Samples, footprint_m: Samples, texel_m: float, lengths: Samples, origins: Samples
+    ) -> Samples:
         """Coordinate in the atlas along one axis."""
         # frexp's exponent of x sqrt(2) is floor(log2(x) + 0.5) + 1: the level whose texel is nearest the footprint.
         exponent = np.frexp(footprint_m * np.float32(np.sqrt(2.0) / texel_m))[1] - 1

@@ -1,4 +1,4 @@
-"""A seeded city street: two lanes, pavements, houses, parked cars, trees and lamps. The driven lane's centre is y = 0."""
+"""A seeded city street: lanes, pavements, houses, parked cars, trees, lamps. The driven lane's centre is y = 0."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.synth import procedural
-from perception_fm.synth.planar_world import PlanarWorld, Shadow, Surface
 from perception_fm.synth.painted_wall import FloatArray
+from perception_fm.synth.planar_world import PlanarWorld
 from perception_fm.synth.ripmap import RipMap
+from perception_fm.synth.surface import Shadow, Surface
 
 ROAD, SIDEWALK, BUILDING, POLE, VEGETATION, TERRAIN, CAR = 0, 1, 2, 5, 8, 9, 13  # Cityscapes trainIds
 
 _X, _Y, _Z = np.eye(3)
 _START_M, _END_M = -30.0, 330.0
+_PARK_M = 235.0  # beyond the reach of every drive
 _ROAD_RIGHT_M, _ROAD_LEFT_M = -4.2, 5.6  # parking strip on the right
 _KERB_M = 0.12
 _HOUSES_RIGHT_M, _HOUSES_LEFT_M = -10.5, 12.0
@@ -41,13 +43,21 @@ def build_street(config: StreetConfig) -> PlanarWorld:
     for side in (-1.0, 1.0):
         surfaces += _houses(side, rng)
         surfaces += _trees_and_lamps(side, rng)
+    surfaces += _park(rng)
     for x_m, y_m in cars:
         surfaces += _parked_car(x_m, y_m, rng)
     return PlanarWorld(surfaces, procedural.sky(rng))
 
 
-def _rectangle(origin_m: tuple[float, float, float], across: FloatArray, along: FloatArray, size_m: tuple[float, float],
-               texture: NDArray[np.uint8], label: int, brightness: float = 1.0) -> Surface:
+def _rectangle(
+    origin_m: tuple[float, float, float],
+    across: FloatArray,
+    along: FloatArray,
+    size_m: tuple[float, float],
+    texture: NDArray[np.uint8],
+    label: int,
+    brightness: float = 1.0,
+) -> Surface:
     """A rectangle that one picture covers exactly."""
     fitted = RipMap.build(texture, size_m[0] / texture.shape[1], size_m[1] / texture.shape[0], is_periodic=False)
     return Surface(np.array(origin_m), across, along, size_m, fitted, label, brightness=brightness)
@@ -57,12 +67,20 @@ def _ground(rng: np.random.Generator, cars: list[tuple[float, float]]) -> list[S
     length_m, width_m = _END_M - _START_M, _ROAD_LEFT_M - _ROAD_RIGHT_M
     grain = RipMap.build(procedural.asphalt_grain(rng), 0.01, 0.01, is_periodic=True)
     shadows = _road_shadows(cars, rng)
-    road = Surface(np.array([_START_M, _ROAD_RIGHT_M, 0.0]), _X, _Y, (length_m, width_m), _road_texture(width_m, rng),
-                   ROAD, grain, shadows=shadows)
+    road = Surface(
+        np.array([_START_M, _ROAD_RIGHT_M, 0.0]),
+        _X,
+        _Y,
+        (length_m, width_m),
+        _road_texture(width_m, rng),
+        ROAD,
+        grain,
+        shadows=shadows,
+    )
     pavement = RipMap.build(procedural.paving(rng), 0.0125, 0.0125, is_periodic=True)
     lawn = RipMap.build(procedural.grass(rng), 0.02, 0.02, is_periodic=True)
-    stone = RipMap.build(procedural.to_image(procedural.tinted(1.0 + 0.08 * procedural.fractal_noise((16, 512), 0.7, rng),
-                                                               (168.0, 170.0, 170.0))), 0.02, 0.01, is_periodic=True)
+    kerb = procedural.mottled((16, 512), 0.08, 0.7, (168.0, 170.0, 170.0), rng)
+    stone = RipMap.build(kerb, 0.02, 0.01, is_periodic=True)
     surfaces = [
         road,
         Surface(np.array([-600.0, -600.0, -0.05]), _X, _Y, (1600.0, 1200.0), lawn, TERRAIN),
@@ -73,7 +91,9 @@ def _ground(rng: np.random.Generator, cars: list[tuple[float, float]]) -> list[S
         surfaces += [
             Surface(np.array([_START_M, edge_m, 0.0]), _X, _Z, (length_m, _KERB_M), stone, SIDEWALK, brightness=0.85),
             Surface(np.array([_START_M, near_low_m, _KERB_M]), _X, _Y, (length_m, walk_m), pavement, SIDEWALK),
-            Surface(np.array([_START_M, low_m, _KERB_M - 0.01]), _X, _Y, (length_m, abs(far_m - edge_m)), lawn, TERRAIN),
+            Surface(
+                np.array([_START_M, low_m, _KERB_M - 0.01]), _X, _Y, (length_m, abs(far_m - edge_m)), lawn, TERRAIN
+            ),
         ]
     return surfaces
 
@@ -135,9 +155,13 @@ def _houses(side: float, rng: np.random.Generator) -> list[Surface]:
         set_back_m = front_m + side * rng.uniform(0.0, 1.5)
         picture = procedural.facade(width_m, height_m, 0.04, rng)
         # Rows of the picture run downwards from the eaves; v therefore points down.
-        surfaces.append(_rectangle((x_m, set_back_m, height_m), _X, -_Z, (width_m, height_m), picture, BUILDING, brightness))
+        surfaces.append(
+            _rectangle((x_m, set_back_m, height_m), _X, -_Z, (width_m, height_m), picture, BUILDING, brightness)
+        )
         gable = procedural.facade(depth_m, height_m, 0.05, rng)
-        surfaces.append(_rectangle((x_m, set_back_m, height_m), side * _Y, -_Z, (depth_m, height_m), gable, BUILDING, 0.7))
+        surfaces.append(
+            _rectangle((x_m, set_back_m, height_m), side * _Y, -_Z, (depth_m, height_m), gable, BUILDING, 0.7)
+        )
         x_m += width_m + (rng.uniform(2.0, 7.0) if rng.random() < 0.5 else 0.0)
     return surfaces
 
@@ -146,21 +170,35 @@ def _trees_and_lamps(side: float, rng: np.random.Generator) -> list[Surface]:
     """Two crossed pictures per tree; lamps are thin crossed strips with an arm over the road."""
     line_m = (_ROAD_LEFT_M + 0.9) if side > 0.0 else (_ROAD_RIGHT_M - 0.9)
     crowns = [procedural.tree(rng) for _ in range(3)]
-    steel = procedural.to_image(procedural.tinted(1.0 + 0.1 * procedural.fractal_noise((128, 8), 0.6, rng), (92.0, 94.0, 92.0)))
+    steel = procedural.mottled((128, 8), 0.1, 0.6, (92.0, 94.0, 92.0), rng)
     surfaces: list[Surface] = []
     x_m = _START_M + rng.uniform(0.0, 8.0)
     while x_m < 250.0:
         if rng.random() < 0.62:
             size_m = rng.uniform(4.5, 7.5)
+            half_m, size = 0.5 * size_m, (size_m, size_m)
             picture, y_m = crowns[int(rng.integers(len(crowns)))], line_m + side * rng.uniform(1.6, 2.4)
-            surfaces.append(_rectangle((x_m, y_m + 0.5 * size_m, size_m), -_Y, -_Z, (size_m, size_m), picture, VEGETATION, 0.9))
-            surfaces.append(_rectangle((x_m - 0.5 * size_m, y_m, size_m), _X, -_Z, (size_m, size_m), picture, VEGETATION))
+            surfaces.append(_rectangle((x_m, y_m + half_m, size_m), -_Y, -_Z, size, picture, VEGETATION, 0.9))
+            surfaces.append(_rectangle((x_m - half_m, y_m, size_m), _X, -_Z, size, picture, VEGETATION))
         else:
             surfaces.append(_rectangle((x_m, line_m + 0.07, 7.0), -_Y, -_Z, (0.14, 7.0), steel, POLE))
             surfaces.append(_rectangle((x_m - 0.07, line_m, 7.0), _X, -_Z, (0.14, 7.0), steel, POLE, 0.8))
             arm_m = line_m if side > 0.0 else line_m + 1.6
             surfaces.append(_rectangle((x_m, arm_m, 7.0), -_Y, -_Z, (1.6, 0.12), steel, POLE))
         x_m += rng.uniform(7.0, 13.0)
+    return surfaces
+
+
+def _park(rng: np.random.Generator) -> list[Surface]:
+    """Trees that close the view where the street ends."""
+    pictures = [procedural.tree(rng) for _ in range(3)]
+    surfaces = []
+    for y_m in np.arange(-24.0, 24.0, 2.5).tolist():
+        size_m, x_m = float(rng.uniform(5.0, 9.5)), _PARK_M + float(rng.uniform(0.0, 20.0))
+        picture = pictures[int(rng.integers(len(pictures)))]
+        origin_m = (x_m, y_m + 0.5 * size_m, size_m)
+        brightness = float(rng.uniform(0.75, 1.1))
+        surfaces.append(_rectangle(origin_m, -_Y, -_Z, (size_m, size_m), picture, VEGETATION, brightness))
     return surfaces
 
 
@@ -186,7 +224,7 @@ def _parked_car(x_m: float, y_m: float, rng: np.random.Generator) -> list[Surfac
     rear_slope = np.array([-0.55, 0.0, -(roof_m - belt_m)]) / slope_m
     front_slope = np.array([0.7, 0.0, -(roof_m - belt_m)])
     front_m = float(np.linalg.norm(front_slope))
-    plain = procedural.to_image(procedural.tinted(1.0 + 0.03 * procedural.fractal_noise((32, 32), 1.0, rng), tuple(paint)))
+    plain = procedural.mottled((32, 32), 0.03, 1.0, tuple(paint.tolist()), rng)
     glass = np.full((16, 32, 3), (70, 62, 56), dtype=np.uint8)
     glass[:6] = (112, 104, 98)
     top_left = y_m + 0.5 * width_m
