@@ -141,18 +141,14 @@ class MotionField:
 class PathSweep:
     """The swept-box test along the predicted path: one row per distance, nearest first.
 
-    `distance_m` (K,): distance of the box from the camera along the path. `expansion`, `expansion_sigma` (K,): e of the
-    upright-plane fit over the longest window (NaN where too few tracks). `log_likelihood_ratio` (K,): upright obstacle
-    here against seen-past-here, one frame alone. `free_ratio` (K,): the same for an obstacle of the least height that
-    matters, used to verify free road. `track_count` (K,). `is_free` (K,): verified free in this frame.
+    `distance_m` (K,): optical distance of the box from the camera. `log_likelihood_ratio` (K,): something upright stands
+    here, against seen past here, one frame alone. `road_ratio` (K,): the road shows here, against an obstacle of the least
+    height that matters or nothing moving, one frame alone. `is_free` (K,): verified free, over time.
     """
 
     distance_m: FloatArray
-    expansion: FloatArray
-    expansion_sigma: FloatArray
     log_likelihood_ratio: FloatArray
-    free_ratio: FloatArray
-    track_count: NDArray[np.intp]
+    road_ratio: FloatArray
     is_free: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
@@ -168,7 +164,8 @@ class Obstacle:
     `distance_m` is from the camera along the path; `ground_distance_m` is the independent estimate from the row where the
     obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window, free of scale.
     `centre_base_m` (3,), `size_m` (3,) are length, width, height along the base axes. `slope_rad` is the angle of its
-    surface to the road (pi/2 is upright). `planarity` is reduced chi-square of the plane fit.
+    surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit. `expansion` is e over
+    `window_s`, so that time to contact = window_s / expansion. `track_count` is the number of feature tracks on it.
     """
 
     obstacle_id: int
@@ -186,6 +183,9 @@ class Obstacle:
     slope_rad: float = math.nan
     slope_sigma_rad: float = math.nan
     planarity: float = math.nan
+    expansion: float = math.nan
+    expansion_sigma: float = math.nan
+    window_s: float = math.nan
     track_count: int = 0
 
     def __post_init__(self) -> None:

@@ -144,16 +144,15 @@ def _evidence(cue: int, unit: str, description: str) -> FakeWallEvidence:
 
 
 def _expansion_evidence(sweep: PathSweep | None, nearest: Obstacle | None) -> FakeWallEvidence:
-    """The box of the sweep at the obstacle, in this frame alone."""
+    """Expansion of the obstacle's plane, with the evidence of the box nearest to it, this frame alone."""
     message = _evidence(FakeWallEvidence.CUE_EXPANSION, "1", "expansion of the swept box, this frame alone")
-    if sweep is None or nearest is None or not len(sweep.distance_m) or not math.isfinite(nearest.distance_m):
+    if sweep is None or nearest is None or not len(sweep.distance_m) or not math.isfinite(nearest.expansion):
         return message
     row = int(np.argmin(np.abs(sweep.distance_m - nearest.distance_m)))
-    message.is_available = bool(np.isfinite(sweep.expansion[row]))
-    if message.is_available:
-        message.value = float(sweep.expansion[row])
-        message.sigma = float(sweep.expansion_sigma[row])
-        message.log_likelihood_ratio = float(sweep.log_likelihood_ratio[row])
+    message.is_available = True
+    message.value = float(nearest.expansion)
+    message.sigma = float(nearest.expansion_sigma)
+    message.log_likelihood_ratio = float(sweep.log_likelihood_ratio[row])
     return message
 
 

@@ -1,0 +1,88 @@
+"""Road that was seen to be road, kept for a moment on a map that moves with the vehicle.
+
+A stretch counts as verified when the evidence of the last second says so; evidence fades, since what can move may have
+moved in. Gaps are bridged only where no obstacle of the least height that matters could hide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+CELL_M = 0.5
+_MEMORY_S = 1.0  # a pedestrian steps 1.5 m into a lane within this time
+_INDEPENDENT_S = 0.2  # five independent looks per second (FAKE_WALL: windows overlap)
+_VERIFIED = float(np.log(1e3))  # odds of 1000:1 that no obstacle of the least height stands there
+_CEILING = 2.0 * _VERIFIED
+_FLOOR = -_CEILING
+_MAX_LATERAL_M = 0.3  # a path that swings further aside is another strip of road
+
+
+class VerifiedRoad:
+    """Evidence per cell along the path, in travelled distance: index 0 is the odometer's cell at reset."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all."""
+        self._start_m = 0.0
+        self._evidence = np.zeros(0)
+        self._lateral_m = np.zeros(0)
+
+    def update(
+        self, odometer_m: float, distance_m: FloatArray, road_ratio: FloatArray, lateral_m: FloatArray, dt_s: float
+    ) -> FloatArray:
+        """Evidence (K,) after this frame at boxes `distance_m` (K,), ascending.
+
+        `road_ratio` (K,): log likelihood ratio of this frame; `lateral_m` (K,): where the path lies there, in a frame that
+        does not turn with the vehicle (odom), so that a changed path drops what was verified beside it.
+        """
+        self._advance(odometer_m, float(distance_m[-1]))
+        centres = self._start_m + (np.arange(len(self._evidence)) + 0.5) * CELL_M - odometer_m
+        inside = (centres >= distance_m[0]) & (centres <= distance_m[-1])
+        ratio = np.interp(centres, distance_m, road_ratio)
+        lateral = np.interp(centres, distance_m, lateral_m)
+        moved = inside & (np.abs(lateral - self._lateral_m) > _MAX_LATERAL_M)
+        self._evidence[moved] = np.minimum(self._evidence[moved], 0.0)
+        self._lateral_m = np.where(inside & (moved | (self._evidence == 0.0)), lateral, self._lateral_m)
+        self._evidence *= np.exp(-dt_s / _MEMORY_S)
+        self._evidence[inside] += ratio[inside] * min(1.0, dt_s / _INDEPENDENT_S)
+        np.clip(self._evidence, _FLOOR, _CEILING, out=self._evidence)
+        return np.asarray(np.interp(distance_m, centres, self._evidence))
+
+    def _advance(self, odometer_m: float, reach_m: float) -> None:
+        """Drop cells behind, add unknown ones ahead."""
+        behind = int(np.floor((odometer_m - self._start_m) / CELL_M))
+        if behind < 0 or behind > len(self._evidence):
+            self._start_m, self._evidence, self._lateral_m = odometer_m, np.zeros(0), np.zeros(0)
+        elif behind > 0:
+            self._start_m += behind * CELL_M
+            self._evidence, self._lateral_m = self._evidence[behind:], self._lateral_m[behind:]
+        wanted = int(np.ceil((odometer_m + reach_m - self._start_m) / CELL_M)) + 1
+        missing = wanted - len(self._evidence)
+        if missing > 0:
+            self._evidence = np.concatenate([self._evidence, np.zeros(missing)])
+            self._lateral_m = np.concatenate([self._lateral_m, np.zeros(missing)])
+
+
+def verified_distance_m(
+    distance_m: FloatArray, evidence: FloatArray, nearest_visible_m: float, height_m: float, min_obstacle_height_m: float
+) -> tuple[float, NDArray[np.bool_]]:
+    """How far the road is verified without a gap that could hide an obstacle, and the verified boxes (K,).
+
+    An obstacle of height H at distance Z hides the road from Z to Z h / (h - H). A box at Z looks at just that stretch, so
+    boxes at most half of it apart (geometrically) leave no room for one between them. 0 when nothing is verified.
+    """
+    is_free = evidence >= _VERIFIED
+    bridge = (1.0 - min(0.9, min_obstacle_height_m / height_m)) ** -0.5
+    reached, result = max(nearest_visible_m, float(distance_m[0])), 0.0
+    for distance, free in zip(distance_m, is_free):
+        if distance > reached * bridge:
+            break
+        if free:
+            reached = max(reached, float(distance))
+            result = float(distance)
+    return result, np.asarray(is_free & (distance_m <= result))
