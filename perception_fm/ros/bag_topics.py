@@ -30,7 +30,6 @@ class BagTopics:
     odometry: str | None
     twist: str | None
     imu: str | None
-    tf_static: str | None
 
 
 def find_topics(counts: Mapping[str, int], types: Mapping[str, str], camera: str | None = None) -> BagTopics:
@@ -51,8 +50,7 @@ def find_topics(counts: Mapping[str, int], types: Mapping[str, str], camera: str
             "record camera_info too"
         )
     ego = {name: _ego_topic(filled, name, msgtype) for name, msgtype in _EGO_TYPES.items()}
-    tf_static = "/tf_static" if "/tf_static" in filled else None
-    return BagTopics(_name(namespace), cameras[namespace], info, **ego, tf_static=tf_static)
+    return BagTopics(_name(namespace), cameras[namespace], info, **ego)
 
 
 def _cameras(filled: Mapping[str, str]) -> dict[str, str]:

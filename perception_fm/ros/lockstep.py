@@ -6,6 +6,7 @@ latencies in `status`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,19 +17,17 @@ from nav_msgs.msg import Odometry
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
-from perception_fm.bags.message_types import deserialize
 from perception_fm.bags.reader import BagMessage, BagReader
 from perception_fm.bags.writer import BagWriter
 from perception_fm.config import NodeConfig
-from perception_fm.errors import BagError, TransformError
-from perception_fm.geometry.transform import RigidTransform
+from perception_fm.errors import BagError
 from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.ros.bag_topics import find_topics
+from perception_fm.ros.bag_transforms import bag_transforms
 from perception_fm.ros.intake import FrameIntake
 from perception_fm.ros.outputs import OUTPUTS, Publication
 from perception_fm.ros.results import FrameCounts
 from perception_fm.ros.step import Step, process_image
-from perception_fm.ros.transforms import StaticTransforms
 
 OUTPUT_PREFIX = "/perception_node/"  # where the live node's `~/` resolves to by default
 _NOT_RECORDED = ("overlay",)  # as large as the input, and drawn again from the other topics at will
@@ -49,7 +48,7 @@ class LockstepRunner:
         except BaseException:
             self._reader.close()
             raise
-        self.config = config
+        self.config = dataclasses.replace(config, camera_name=self.topics.camera)
         self.image_count = counts[self.topics.image]
         is_compressed = types[self.topics.image].endswith("CompressedImage")
         self._image_type: type = CompressedImage if is_compressed else Image
@@ -57,9 +56,7 @@ class LockstepRunner:
 
     def steps(self, writer: BagWriter | None = None) -> Iterator[Step]:
         """One step per image, in the order of the bag; with `writer`, its messages go into that bag."""
-        transforms = StaticTransforms(self.config.base_frame)
-        self._feed_static_transforms(transforms)
-        intake = FrameIntake(self.config, transforms)
+        intake = FrameIntake(self.config, bag_transforms(self._reader, self.config.base_frame))
         intake.take_camera_info(self._first_camera_info())
         pipeline = PerceptionPipeline(self.config)
         take: dict[str | None, tuple[type, Any]] = {
@@ -95,19 +92,6 @@ class LockstepRunner:
                 package, kind = output.message_type.__module__.split(".")[0], output.message_type.__name__
                 cdr = serialize_message(message)
                 writer.write(OUTPUT_PREFIX + output.topic, log_ns, cdr, f"{package}/msg/{kind}")
-
-    def _feed_static_transforms(self, transforms: StaticTransforms) -> None:
-        """All of them first: on the wire they are latched, so a late joiner has them before its first image too."""
-        if self.topics.tf_static is None:
-            return
-        for _, msgtype, _, cdr in self._reader.messages([self.topics.tf_static]):
-            for stamped in deserialize(cdr, msgtype).transforms:
-                r, t = stamped.transform.rotation, stamped.transform.translation
-                try:
-                    edge = RigidTransform.from_quaternion([r.x, r.y, r.z, r.w], [t.x, t.y, t.z])
-                except TransformError as error:
-                    raise BagError(f"/tf_static of {stamped.child_frame_id!r} cannot be used: {error}") from error
-                transforms.add(stamped.header.frame_id, stamped.child_frame_id, edge)
 
     def _first_camera_info(self) -> CameraInfo:
         """A recorder may log the first image before its calibration; here the order does not cost a frame."""
