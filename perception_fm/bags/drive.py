@@ -125,7 +125,8 @@ class Drive(Protocol):
     """An opened source: everything about the whole at once, the images one after the other."""
 
     @property
-    def info(self) -> DriveInfo: ...
+    def info(self) -> DriveInfo:
+        """Camera, origin and licence."""
 
     @property
     def trajectory(self) -> tuple[CameraPose, ...]:

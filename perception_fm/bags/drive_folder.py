@@ -143,7 +143,7 @@ class DriveFolder:
                 missing[key] += 1
                 frame[key] = None
             self._number(frame, "speed_mps", f"frame {index}")
-        return tuple(f"{count} named {key} files do not exist: those frames have none" for key, count in missing.items())
+        return tuple(f"{n} named {key} files do not exist: those frames have none" for key, n in missing.items())
 
     def _read_info(self, document: dict[str, Any], intrinsics: Intrinsics, notes: tuple[str, ...]) -> DriveInfo:
         camera = self._expect(document, "camera", dict)

@@ -29,7 +29,7 @@ class EncodedImage:
 
 
 def read_image(path: Path, size: tuple[int, int] | None) -> EncodedImage:
-    """A whole 8-bit JPEG or PNG of `size` (width, height; None: any). Raises `BagError` for all else, naming the file."""
+    """A whole 8-bit JPEG or PNG of `size` (width, height; None: any). All else raises a `BagError` that names it."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -37,7 +37,7 @@ _MAX_OUTSIDE_NS = 100_000_000  # the first and last image may lie some milliseco
 class KittiRaw:
     """One drive folder (`2011_09_26/2011_09_26_drive_0001_sync`) with the calibration files beside it.
 
-    `_sync` images are rectified; `_extract` images are not and keep their distortion. Without `oxts` there are no poses.
+    `_sync` images are rectified, `_extract` images are not and keep their distortion. No `oxts` means no poses.
     """
 
     def __init__(self, folder: Path, camera: str | None) -> None:

@@ -109,7 +109,7 @@ class McapRecovery:
             packed_size = struct.unpack("<Q", file.read(8))[0]
             packed = file.read(min(packed_size, _MAX_COMPRESSED_CHUNK))
             return bytes(decompress(packed, compression, size, checksum))
-        except Exception:  # noqa: BLE001  the decompressors raise types of their own; damaged is damaged
+        except Exception:  # the decompressors raise types of their own; damaged is damaged
             return b""
 
     def _define(self, opcode: int, content: bytes) -> None:

@@ -56,7 +56,7 @@ class VideoDrive:
             if self._rate_hz is not None:
                 time_s = index / self._rate_hz
             if time_s is None:
-                raise BagError(f"{self.path}: picture {index} has no presentation time; give the frame rate with --rate")
+                raise BagError(f"{self.path}: picture {index} has no time; give the frame rate with --rate")
             stamp_ns = RELATIVE_CLOCK_START_NS + round(time_s * 1e9)
             if stamp_ns <= last_ns:
                 raise BagError(f"{self.path}: the time of picture {index} goes back; give the frame rate with --rate")
@@ -73,7 +73,8 @@ class VideoDrive:
                 for picture in container.decode(stream):
                     pixels = np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
                     time_s = None if picture.time is None else float(picture.time - _start_s(stream))
-                    yield time_s, upright(pixels, picture.rotation)
+                    # PyAV before 14 cannot tell; its pictures then come out as they are stored.
+                    yield time_s, upright(pixels, getattr(picture, "rotation", 0))
         except (av.FFmpegError, OSError) as error:
             raise BagError(f"cannot read {self.path} as a video: {error.strerror or error}") from error
 

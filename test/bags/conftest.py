@@ -88,12 +88,3 @@ def make_drive_folder(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
-
-
-@pytest.fixture
-def drives_folder() -> Path:
-    """The folder of real drives beside the checkout."""
-    folder = Path(__file__).resolve().parents[3] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the folder of real drives is not beside this checkout")
-    return folder

@@ -32,6 +32,12 @@ def write_three(path: Path, storage: str = "mcap", **options: object) -> None:
         writer.write("/tf_static", 10, text("latched"), STRING)
 
 
+def write_and_fail(path: Path, storage: str, **options: object) -> None:
+    with BagWriter(path, storage, **options) as writer:
+        writer.write("/a", 1, text("lost"), STRING)
+        raise RuntimeError("mid-way")
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_what_is_written_is_read_back_in_time_order(tmp_path: Path, storage: str) -> None:
     write_three(tmp_path / "bag", storage)
@@ -91,7 +97,7 @@ def test_own_messages_need_no_ros(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_unknown_message_type_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BagError, match=r"no definition of nowhere_msgs/msg/Thing"), BagWriter(tmp_path / "bag") as writer:
+    with pytest.raises(BagError, match="no definition of nowhere_msgs"), BagWriter(tmp_path / "bag") as writer:
         writer.write("/a", 1, b"\0\1\0\0", "nowhere_msgs/msg/Thing")
 
 
@@ -110,17 +116,15 @@ def test_unknown_storage_and_compressed_sqlite_are_refused(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_failure_in_the_block_leaves_nothing(tmp_path: Path, storage: str) -> None:
-    with pytest.raises(RuntimeError, match="mid-way"), BagWriter(tmp_path / "bag", storage) as writer:
-        writer.write("/a", 1, text("lost"), STRING)
-        raise RuntimeError("mid-way")
+    with pytest.raises(RuntimeError, match="mid-way"):
+        write_and_fail(tmp_path / "bag", storage)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failed_overwrite_keeps_the_old_bag(tmp_path: Path) -> None:
     write_three(tmp_path / "bag")
-    with pytest.raises(RuntimeError), BagWriter(tmp_path / "bag", overwrite=True) as writer:
-        writer.write("/b", 1, text("new"), STRING)
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="mid-way"):
+        write_and_fail(tmp_path / "bag", "mcap", overwrite=True)
     assert BagReader(tmp_path / "bag").count == 4
 
 

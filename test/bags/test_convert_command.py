@@ -184,10 +184,10 @@ def test_existing_bag_is_kept_unless_overwritten(
 # most 0.13 m/s (standing start) and 0.08 m/s.
 @pytest.mark.parametrize(("name", "tolerance_mps"), [("pandaset_002", 0.2), ("kitti_odo_06", 0.1)])
 def test_real_drive_gives_true_speed_straight_ahead_on_level_ground(
-    drives_folder: Path, tmp_path: Path, name: str, tolerance_mps: float
+    shared_data: Path, tmp_path: Path, name: str, tolerance_mps: float
 ) -> None:
-    assert convert(drives_folder / name, "-o", tmp_path / "bag") == 0
-    frames = json.loads((drives_folder / name / "meta.json").read_text())["frames"]
+    assert convert(shared_data / name, "-o", tmp_path / "bag") == 0
+    frames = json.loads((shared_data / name / "meta.json").read_text())["frames"]
     samples = read(tmp_path / "bag", "/odometry")
     assert [stamp_ns(sample) for sample in samples] == [frame["stamp_ns"] for frame in frames]
     linear = np.array([[v.x, v.y, v.z] for v in (sample.twist.twist.linear for sample in samples)])

@@ -17,7 +17,8 @@ DT_NS = 100_000_000
 
 def camera_poses(bases: list[RigidTransform], mounting: RigidTransform) -> list[CameraPose]:
     """Camera poses of a vehicle at these poses, in a world that is turned and far away, as data sets have it."""
-    world_from_odom = RigidTransform(Rotation.from_euler("xyz", [0.7, -0.3, 2.0]).as_matrix(), np.array([4e5, 5e6, 30.0]))
+    turned = Rotation.from_euler("xyz", [0.7, -0.3, 2.0]).as_matrix()
+    world_from_odom = RigidTransform(turned, np.array([4e5, 5e6, 30.0]))
     return [CameraPose(index * DT_NS, world_from_odom @ base @ mounting) for index, base in enumerate(bases)]
 
 
