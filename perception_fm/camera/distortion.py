@@ -1,7 +1,7 @@
 """Lens distortion of `sensor_msgs/CameraInfo`, computed by OpenCV, with the range in which it can be inverted.
 
-A ray is (x/z, y/z). A distortion polynomial turns around beyond some radius: points far outside the image then fold back
-into it. Everything here answers NaN beyond that radius, and for pixels that no ray reaches.
+A ray is (x/z, y/z). A distortion polynomial turns around beyond some radius: points far outside the image then fold
+back into it. Everything here answers NaN beyond that radius, and for pixels that no ray reaches.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PLUMB_BOB = "plumb_bob"
 RATIONAL = "rational_polynomial"
 EQUIDISTANT = "equidistant"
 
-# Numbers of D that OpenCV gives one meaning to. Four of plumb_bob leave out k3; 12 and 14 of the rational model add thin
-# prism and tilt terms, as OAK drivers publish them.
+# Numbers of D that OpenCV gives one meaning to. Four of plumb_bob leave out k3; 12 and 14 of the rational model add
+# thin prism and tilt terms, as OAK drivers publish them.
 _COEFFICIENTS = {NONE: (0,), PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), EQUIDISTANT: (4,)}
 
 _TOLERANCE_PX = 1e-6  # far below any feature's sigma (0.05 px), far above the rounding of float64 pixels
@@ -60,7 +60,7 @@ def checked_distortion(model: str, values: FloatArray) -> tuple[str, FloatArray]
 
 
 def max_ray_radius(model: str, d: FloatArray) -> float:
-    """Largest hypot(x/z, y/z) up to which the radial distortion grows, so that it can be inverted; inf where everywhere.
+    """Largest hypot(x/z, y/z) up to which the radial distortion grows and so can be inverted; inf where everywhere.
 
     The derivative of the radial polynomial (OpenCV's camera model page) is zero at the fold; tangential, prism and tilt
     terms are small against it and left out.
@@ -77,15 +77,20 @@ def max_ray_radius(model: str, d: FloatArray) -> float:
     numerator = np.poly1d([k[2], k[1], k[0], 1.0])  # in s = r^2
     denominator = np.poly1d([k[5], k[4], k[3], 1.0])
     two_s = np.poly1d([2.0, 0.0])
-    derivative = (numerator + two_s * numerator.deriv()) * denominator - two_s * numerator * denominator.deriv()
-    fold = min(_smallest_positive_root(derivative.coeffs), _smallest_positive_root(denominator.coeffs))
+    slope = (numerator + two_s * numerator.deriv()) * denominator - two_s * numerator * denominator.deriv()
+    fold = min(_smallest_positive_root(slope.coeffs), _smallest_positive_root(denominator.coeffs))
     return math.sqrt(fold) * (1.0 - _RANGE_MARGIN)
 
 
 def _smallest_positive_root(coefficients: NDArray[np.floating]) -> float:
-    roots = np.roots(coefficients)
-    real = roots.real[(np.abs(roots.imag) < 1e-9 * np.maximum(1.0, np.abs(roots))) & (roots.real > 0.0)]
-    return float(real.min()) if len(real) else math.inf
+    """Of a polynomial, highest power first, whose constant term is 1; inf where none is positive.
+
+    Solved for the reciprocal: its leading coefficient is the 1, so that tiny coefficients do no harm.
+    """
+    reciprocals = np.roots(coefficients[::-1])
+    is_real = np.abs(reciprocals.imag) < 1e-9 * np.maximum(1.0, np.abs(reciprocals))
+    largest = reciprocals.real[is_real].max(initial=0.0)
+    return float(1.0 / largest) if largest > _RAY_LIMIT**-2 else math.inf
 
 
 def distort(rays: FloatArray, model: str, k: FloatArray, d: FloatArray) -> FloatArray:
@@ -158,4 +163,5 @@ def _newton(
 
 def _clipped(rays: FloatArray, radius: float) -> FloatArray:
     length = np.hypot(*rays.T)
-    return rays * np.minimum(1.0, radius / np.maximum(length, 1e-12))[:, None]
+    clipped: FloatArray = rays * np.minimum(1.0, radius / np.maximum(length, 1e-12))[:, None]
+    return clipped

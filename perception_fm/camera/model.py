@@ -36,8 +36,8 @@ class CameraModel:
     """A pinhole camera with lens distortion, for images exactly as delivered (after ROI and binning).
 
     `intrinsics` (3, 3) is K in pixels of the delivered image. `distortion_model` is none, plumb_bob (4 or 5 numbers in
-    `distortion`), rational_polynomial (8, 12 or 14) or equidistant (4). `rectification` (3, 3) is R, `projection` (3, 4)
-    is P of CameraInfo or None where the driver gave none. Raises `CameraError` for anything that cannot be a calibration.
+    `distortion`), rational_polynomial (8, 12 or 14) or equidistant (4). `rectification` (3, 3) is R, `projection`
+    (3, 4) is P of CameraInfo or None where the driver gave none. Raises `CameraError` for what cannot be a calibration.
     """
 
     width: int
@@ -83,9 +83,9 @@ class CameraModel:
         """The camera of the delivered image from the fields of `sensor_msgs/CameraInfo`, which are of full resolution.
 
         `k` has 9, `r` 9, `p` 12 numbers, row by row; all-zero R or P counts as not given. `roi` is (x_offset, y_offset,
-        height, width, do_rectify) in full-resolution pixels, zero size = whole image. Binning 0 means 1. As image_geometry
-        does, the principal point is (c - offset) / binning; it neglects the (1 - 1/binning)/2 px by which the centre of
-        a binned pixel moves, and K must agree with every other user of the same message.
+        height, width, do_rectify) in full-resolution pixels, zero size = whole image. Binning 0 means 1. The principal
+        point is (c - offset) / binning as in image_geometry: it neglects the (1 - 1/binning)/2 px by which the centre
+        of a binned pixel moves, but K must agree with every other user of the same message.
         """
         if width <= 0 or height <= 0:
             raise CameraError(f"camera_info gives no image size ({width}x{height}): is the camera calibrated?")
@@ -93,8 +93,8 @@ class CameraModel:
         _check_intrinsics(full_k)
         if not (-0.5 * width <= full_k[0, 2] <= 1.5 * width and -0.5 * height <= full_k[1, 2] <= 1.5 * height):
             raise CameraError(
-                f"principal point ({full_k[0, 2]:.1f}, {full_k[1, 2]:.1f}) lies far outside the {width}x{height} image: "
-                "is the calibration from another resolution?"
+                f"principal point ({full_k[0, 2]:.1f}, {full_k[1, 2]:.1f}) lies far outside the {width}x{height} "
+                "image: is the calibration from another resolution?"
             )
         full_r = None if r is None else _reshaped(r, (3, 3), "R")
         full_p = None if p is None else _reshaped(p, (3, 4), "P")
