@@ -67,7 +67,8 @@ class RigidTransform:
 
     def quaternion_xyzw(self) -> NDArray[np.float64]:
         """Unit quaternion (x, y, z, w)."""
-        return np.asarray(Rotation.from_matrix(self.rotation).as_quat(), dtype=np.float64)
+        # A copy: SciPy up to 1.9 refuses read-only arrays.
+        return np.asarray(Rotation.from_matrix(self.rotation.copy()).as_quat(), dtype=np.float64)
 
     def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) of the source frame, in the target frame."""
