@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -51,7 +51,13 @@ def _validated(node: Node, parameters: Sequence[Parameter]) -> SetParametersResu
 def _overrides(node: Node) -> dict[str, Any]:
     # rclpy has no public access to overrides that are not declared.
     overrides: Mapping[str, Parameter] = node._parameter_overrides
-    return {name: parameter.value for name, parameter in overrides.items() if _is_own(name)}
+    lists = {item.name for item in _SETTINGS if get_origin(item.annotation) is tuple}
+    # ROS reads an empty list in a parameter file as a parameter without a value.
+    return {
+        name: [] if parameter.value is None and name in lists else parameter.value
+        for name, parameter in overrides.items()
+        if _is_own(name)
+    }
 
 
 def _is_own(name: str) -> bool:
