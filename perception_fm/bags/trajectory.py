@@ -40,7 +40,7 @@ def travel_direction(poses: Sequence[CameraPose]) -> NDArray[np.float64] | None:
     for before, after in pairwise(poses):
         dt = (after.stamp_ns - before.stamp_ns) * 1e-9
         step = before.world_from_camera.inverse() @ after.world_from_camera
-        turn = Rotation.from_matrix(step.rotation).as_rotvec()
+        turn = Rotation.from_matrix(step.rotation.copy()).as_rotvec()  # SciPy up to 1.9 refuses read-only arrays
         distance_m = float(np.linalg.norm(step.translation_m))
         if distance_m < _MIN_SPEED_MPS * dt or np.linalg.norm(turn) > _MAX_TURN_RPS * dt:
             continue
