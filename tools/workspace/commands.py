@@ -59,10 +59,15 @@ def _setup(layout: Layout) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time(root: Path) -> Iterator[None]:
-    """Let a second set-up of the same checkout wait for the first."""
+    """Let a second set-up of the same checkout wait for the first, and for what a killed one left running."""
     handle = os.open(root, os.O_RDONLY)
+    os.set_inheritable(handle, True)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("[setup] waiting for another set-up of this checkout ...", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -28,8 +28,9 @@ def run_quietly(command: Sequence[str], log: Path, environment: Mapping[str, str
     """Run a command with its output in `log`; raises `SetupError` with the log's end when it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stream:
+        # Inherited descriptors carry the lock on the checkout: it lasts as long as this command, even if we are killed.
         status = subprocess.run(
-            command, cwd=cwd, env=dict(environment), stdout=stream, stderr=subprocess.STDOUT, check=False
+            command, cwd=cwd, env=dict(environment), stdout=stream, stderr=subprocess.STDOUT, close_fds=False, check=False
         ).returncode
     if status:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN_OF_A_FAILURE:]

@@ -96,7 +96,7 @@ def _install(layout: Layout, source: RosSource) -> None:
     if source.is_wheels:
         wheels_file, constraints = (tools / name for name in _files(layout, source))
         arguments += ["-r", str(wheels_file), "-c", str(constraints)]
-        title = "installing ROS 2 wheels and requirements (300 MB, about a minute)"
+        title = "installing ROS 2 wheels and requirements (about a minute, 1.1 GB on disk)"
     else:
         requirements, constraint_lines = _beside_a_distribution(layout, source, requirements)
         constraints = layout.venv / "constraints.txt"
