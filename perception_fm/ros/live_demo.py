@@ -84,7 +84,9 @@ class LiveAnswers:
         return None
 
 
-def play_to_live_node(bag: Path, on_time: Callable[[float, float], None] = lambda elapsed_s, total_s: None) -> LiveAnswers:
+def play_to_live_node(
+    bag: Path, on_time: Callable[[float, float], None] = lambda elapsed_s, total_s: None
+) -> LiveAnswers:
     """Starts the node, plays the only camera of `bag` in real time, collects the answers, ends the node.
 
     `on_time` hears the bag time that has passed and its total. Raises `BagError` for an unusable bag and

@@ -24,7 +24,7 @@ class NodeProcess:
         arguments += [f"-r {name}:={topic}" for name, topic in remappings.items()]
         self._command = [sys.executable, "-m", "perception_fm.ros.node", "--ros-args"]
         self._command += [part for argument in arguments for part in argument.split(" ", 1)]
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by __exit__
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> NodeProcess:

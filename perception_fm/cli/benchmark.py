@@ -1,0 +1,95 @@
+"""`perception-fm benchmark`: latency and memory on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perception_fm.cli.progress import progress
+from perception_fm.cli.run import configuration
+
+if TYPE_CHECKING:
+    from perception_fm.evaluation.benchmark import MemoryGrowth, Timing
+
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """How many frames: of the rendered drive, for the timings, for the memory."""
+
+    rendered: int
+    timed: int
+    memory: int
+
+
+_FULL = _Plan(rendered=90, timed=360, memory=2000)
+_QUICK = _Plan(rendered=40, timed=40, memory=120)
+
+
+@click.command(name="benchmark")
+@click.option("--quick", is_flag=True, help="Few frames: a look, not a measurement.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="ROS parameter file of the node.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark.json"), show_default=True,
+              help="File for the figures.")
+def command(quick: bool, config_file: Path | None, output: Path) -> None:
+    """Measure geometry only at 1280x720 on a rendered street, the same images on every machine.
+
+    Prints median and 99th percentile per stage, the cost of publishing, the node's overhead over the bare pipeline from
+    one run, and the growth of memory; writes the same figures as JSON.
+    """
+    config = configuration(config_file, None)
+    # The benchmark's own topics must not meet those of a vehicle.
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    from perception_fm.evaluation import benchmark  # heavy imports only now, so that --help is instant
+    from perception_fm.evaluation.results import write_json
+    from perception_fm.ros.benchmark import time_node
+
+    plan = _QUICK if quick else _FULL
+    click.echo(f"rendering {plan.rendered} frames")
+    frames = list(progress(benchmark.benchmark_frames(plan.rendered), plan.rendered))
+    stages = benchmark.time_stages(frames, config, plan.timed)
+    node, overhead = time_node(frames, config, plan.timed)
+    ticks = progress(range(plan.memory), plan.memory)
+    memory = benchmark.memory_growth(frames, config, plan.memory, ticks)
+    for line in table_lines(stages, node, overhead, memory):
+        click.echo(line)
+    write_json(output, _document(plan, stages, node, overhead, memory))
+    click.echo(f"written: {output}")
+
+
+def table_lines(
+    stages: Mapping[str, Timing], node: Mapping[str, Timing], overhead: float, memory: MemoryGrowth
+) -> list[str]:
+    """The figures as a table."""
+    rows = [*(("stage " + name, timing) for name, timing in stages.items()), *node.items()]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{'':<{width}}  median ms   99% ms  frames"]
+    lines += [f"{name:<{width}}  {timing.p50_ms:9.2f}{timing.p99_ms:9.2f}{timing.count:8d}" for name, timing in rows]
+    lines.append(f"node / bare pipeline: {overhead:.3f}")
+    lines.append(f"memory over {memory.frames} frames: {memory.growth_mib:+.1f} MiB (from {memory.start_mib:.0f} MiB)")
+    return lines
+
+
+def _document(
+    plan: _Plan, stages: Mapping[str, Timing], node: Mapping[str, Timing], overhead: float, memory: MemoryGrowth
+) -> dict[str, Any]:
+    from perception_fm.evaluation.benchmark import HEIGHT_PX, RATE_HZ, WIDTH_PX
+
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "camera": {"width_px": WIDTH_PX, "height_px": HEIGHT_PX, "rate_hz": RATE_HZ},
+        "plan": dataclasses.asdict(plan),
+        "stages": {name: dataclasses.asdict(timing) for name, timing in stages.items()},
+        "node": {name: dataclasses.asdict(timing) for name, timing in node.items()},
+        "node_over_bare_pipeline": overhead,
+        "memory": dataclasses.asdict(memory) | {"growth_mib": memory.growth_mib},
+    }
