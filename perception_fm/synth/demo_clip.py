@@ -24,6 +24,8 @@ def write_demo_clip(target: Path, *, overwrite: bool = False, config: DriveConfi
     The wall's truth is in the bag's metadata under `wall`. Raises `BagError` when the bag exists, or its
     images take more than 6 MB.
     """
+    if target.exists() and not overwrite:  # told before half a minute of rendering, not after
+        raise BagError(f"{target} exists already; choose another output or ask to overwrite it")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "drive"
         yield from write_drive(replace(config, has_depth=False), folder)

@@ -100,7 +100,7 @@ class PlanarWorld:
         for number in np.unique(index).tolist():
             projection = projections[number] if number < len(projections) else None
             if projection is not None:
-                _paint(self.surfaces[number], number, projection, nearest, index, colour)
+                _paint(self.surfaces[number], number, projection, nearest, index, colour, fine)
         image = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
         chosen = index[::_SAMPLES, ::_SAMPLES]
         depth_m = self._depth(chosen, intrinsics, world_from_camera)
@@ -164,7 +164,13 @@ def _rasterise(
 
 
 def _paint(
-    surface: Surface, number: int, projection: Projection, nearest: Samples, index: NDArray[np.int16], colour: Samples
+    surface: Surface,
+    number: int,
+    projection: Projection,
+    nearest: Samples,
+    index: NDArray[np.int16],
+    colour: Samples,
+    fine: FloatArray,
 ) -> None:
     """Colour the samples that show the surface."""
     x0, y0, x1, y1 = projection.box
@@ -179,6 +185,13 @@ def _paint(
         shade *= texels.sample(surface.grain)[:, 0] / np.float32(128.0)
     shaded = texels.sample(surface.texture)[:, :3] * shade[:, None]
     if surface.is_hazy:
-        clear = np.exp(-1.0 / (inverse * np.float32(_HAZE_DISTANCE_M)))[:, None]
+        clear = np.exp(-_ray_length(fine, rows, columns) / (inverse * np.float32(_HAZE_DISTANCE_M)))[:, None]
         shaded = shaded * clear + _HAZE_BGR * (1.0 - clear)
     colour[rows, columns] = shaded
+
+
+def _ray_length(intrinsics: FloatArray, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Samples:
+    """Way (N,) along the ray per metre of optical z; haze depends on the way, or a slanted print would be too dark."""
+    x = (columns.astype(np.float32) - np.float32(intrinsics[0, 2])) / np.float32(intrinsics[0, 0])
+    y = (rows.astype(np.float32) - np.float32(intrinsics[1, 2])) / np.float32(intrinsics[1, 1])
+    return np.sqrt(1.0 + x * x + y * y)
