@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+import operator
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from visualization_msgs.msg import Marker
+
+from perception_fm.camera.model import CameraModel
+from perception_fm.config import NodeConfig, VehicleConfig
+from perception_fm.geometry.transform import base_from_camera
+from perception_fm.ros.costmap import marking_cloud, obstacle_scan
+from perception_fm.ros.markers import marker_array
+from perception_fm.ros.messages import stamp_ns
+from perception_fm.ros.outputs import OUTPUTS, Publication
+from perception_fm.ros.path_strip import path_points_m
+from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
+from perception_fm.ros.step import Step, unknown_result, with_reasons, without_trust
+from perception_fm.types import (
+    CameraFrame,
+    Mode,
+    Obstacle,
+    PathState,
+    PerceptionResult,
+    Provenance,
+    ScaleSource,
+)
+from perception_fm_msgs.msg import FakeWallEvidence, FakeWallReport, PerceptionStatus
+from perception_fm_msgs.msg import Obstacle as ObstacleMessage
+
+STAMP_NS = 1_700_000_000_123_456_789
+CONFIG = NodeConfig(vehicle=VehicleConfig(width_m=2.0, front_overhang_m=0.7))
+CAMERA_FORWARD_M = 1.0
+
+
+def obstacle(distance_m=20.0, lateral_m=0.0, is_confirmed=True, obstacle_id=1, **changes):
+    return Obstacle(
+        obstacle_id=obstacle_id,
+        distance_m=distance_m,
+        distance_sigma_m=0.5,
+        ttc_s=2.0,
+        ttc_sigma_s=0.1,
+        provenance=Provenance.MOTION,
+        existence_probability=0.9,
+        is_confirmed=is_confirmed,
+        centre_base_m=np.array([CAMERA_FORWARD_M + distance_m, lateral_m, 1.0]),
+        size_m=np.array([0.0, 2.0, 2.0]),
+        **changes,
+    )
+
+
+def result(free_m=0.0, obstacles=(), state=None, curvature_per_m=0.0, **changes):
+    if state is None:
+        state = PathState.FREE_VERIFIED if free_m > 0.0 else PathState.UNVERIFIED
+    values = {
+        "stamp_ns": STAMP_NS,
+        "frame_id": "front_optical",
+        "state": state,
+        "mode": Mode.NOMINAL,
+        "reasons": (),
+        "verified_free_distance_m": free_m,
+        "obstacles": tuple(obstacles),
+        "speed_mps": 10.0,
+        "path_curvature_per_m": curvature_per_m,
+        "scale_source": ScaleSource.ODOMETRY,
+        "base_from_camera": base_from_camera(1.5, 0.0, forward_m=CAMERA_FORWARD_M),
+        "latency_ms": {"motion": 7.5},
+    }
+    return PerceptionResult(**{**values, **changes})
+
+
+def frame():
+    camera = CameraModel(64, 48, np.array([[50.0, 0.0, 32.0], [0.0, 50.0, 24.0], [0.0, 0.0, 1.0]]))
+    return CameraFrame(STAMP_NS, "front_optical", np.zeros((48, 64, 3), np.uint8), camera)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step(unknown_result(STAMP_NS, "front_optical", "no image"), refusal="bad_image"),
+        Step(result(30.0), frame()),
+        Step(result(10.0, [obstacle()], PathState.OBSTACLE), frame()),
+        Step(result(10.0, [obstacle(math.nan)], PathState.OBSTACLE, base_from_camera=None), frame()),
+    ],
+    ids=["unknown", "free", "obstacle", "obstacle_without_metres"],
+)
+@pytest.mark.parametrize("output", OUTPUTS, ids=operator.attrgetter("topic"))
+def test_every_output_serializes_and_carries_the_stamp(output, step):
+    message = output.build(Publication(step, CONFIG, FrameCounts(5, 3, 1, 1), 0.02))
+    if output.topic == "overlay" and step.frame is None:
+        assert message is None
+        return
+    again = deserialize_message(serialize_message(message), output.message_type)
+    headers = [marker.header for marker in again.markers] if output.topic == "markers" else [again.header]
+    assert headers
+    for header in headers:
+        assert stamp_ns(header.stamp) == STAMP_NS
+        assert header.frame_id == ("front_optical" if output.topic == "overlay" else "base_link")
+
+
+def test_enumerations_are_those_of_the_messages():
+    for state in PathState:
+        assert getattr(FakeWallReport, state.name) == state
+    for mode in Mode:
+        assert getattr(PerceptionStatus, mode.name) == mode
+    for provenance in Provenance:
+        assert getattr(ObstacleMessage, f"PROVENANCE_{provenance.name}") == provenance
+
+
+def test_obstacles_come_nearest_first_and_those_without_distance_last():
+    items = [obstacle(math.nan, obstacle_id=1), obstacle(30.0, obstacle_id=2), obstacle(10.0, obstacle_id=3)]
+    assert [item.id for item in obstacle_array(result(obstacles=items), CONFIG).obstacles] == [3, 2, 1]
+
+
+def test_unknown_values_of_an_obstacle_are_nan_never_zero():
+    message = obstacle_array(result(obstacles=[obstacle()]), CONFIG).obstacles[0]
+    assert message.distance_m == 20.0
+    assert message.class_id == ObstacleMessage.CLASS_UNKNOWN
+    for value in (message.ground_distance_m, message.slope_rad, message.velocity_mps.x, message.anomaly_score):
+        assert math.isnan(value)
+
+
+def test_free_space_gives_distance_path_and_overhang():
+    message = free_space(result(40.0, curvature_per_m=0.01), CONFIG)
+    assert message.verified_free_distance_m == 40.0
+    assert message.front_overhang_m == pytest.approx(0.7)
+    assert message.path_width_m == 2.0
+    assert message.path_curvature_per_m == pytest.approx(0.01)
+
+
+def test_fake_wall_report_names_the_nearest_confirmed_obstacle():
+    items = [obstacle(10.0, is_confirmed=False, obstacle_id=4), obstacle(30.0, obstacle_id=5), obstacle(40.0, obstacle_id=6)]
+    message = fake_wall_report(result(5.0, items, PathState.OBSTACLE), CONFIG)
+    assert message.state == FakeWallReport.OBSTACLE
+    assert message.obstacle_id == 5
+    assert message.distance_m == 30.0
+    assert message.probability == pytest.approx(0.9)
+
+
+def test_fake_wall_report_of_an_unverified_path_claims_nothing():
+    message = fake_wall_report(result(), CONFIG)
+    assert message.state == FakeWallReport.UNVERIFIED
+    assert message.obstacle_id == -1
+    for value in (message.probability, message.distance_m, message.ttc_s, *message.plane):
+        assert math.isnan(value)
+    assert not any(evidence.is_available for evidence in message.evidence)
+
+
+def test_ground_contact_is_evidence_where_it_was_measured():
+    item = obstacle(ground_distance_m=21.0, ground_distance_sigma_m=1.0)
+    evidence = fake_wall_report(result(5.0, [item], PathState.OBSTACLE), CONFIG).evidence
+    contact = next(one for one in evidence if one.cue == FakeWallEvidence.CUE_GROUND_CONTACT)
+    assert contact.is_available
+    assert contact.value == 21.0
+
+
+def test_status_tells_mode_reasons_counts_and_latency():
+    message = perception_status(result(reasons=("dusk",), mode=Mode.DEGRADED), CONFIG, FrameCounts(9, 6, 2, 1), 0.05)
+    assert message.mode == PerceptionStatus.DEGRADED
+    assert message.reasons == ["dusk"]
+    assert (message.received_count, message.processed_count, message.dropped_count, message.rejected_count) == (9, 6, 2, 1)
+    assert message.stamp_to_publish_age_s == pytest.approx(0.05)
+    assert [(item.stage, item.latency_ms) for item in message.latency] == [("motion", 7.5)]
+
+
+def points_of(cloud):
+    return np.frombuffer(cloud.data, np.float32).reshape(-1, 3)
+
+
+def test_marking_cloud_covers_the_near_face_of_a_confirmed_obstacle():
+    points = points_of(marking_cloud(result(obstacles=[obstacle(20.0)]), CONFIG))
+    np.testing.assert_allclose(points[:, 0], 21.0)
+    np.testing.assert_allclose([points[:, 1].min(), points[:, 1].max()], [-1.0, 1.0])
+    np.testing.assert_allclose([points[:, 2].min(), points[:, 2].max()], [0.0, 2.0])
+
+
+def test_marking_cloud_is_empty_without_confirmed_obstacles():
+    cloud = marking_cloud(result(obstacles=[obstacle(is_confirmed=False), obstacle(math.nan)]), CONFIG)
+    assert cloud.width == 0
+    assert len(cloud.data) == 0
+
+
+def beam(scan, bearing_rad):
+    return scan.ranges[round((bearing_rad - scan.angle_min) / scan.angle_increment)]
+
+
+def test_scan_clears_the_verified_path_and_nothing_else():
+    scan = obstacle_scan(result(40.0), CONFIG)
+    assert scan.range_max == pytest.approx(41.0)
+    assert beam(scan, 0.0) == math.inf
+    # Beside the path of 2 m full width: 1 m at 41 m is 1.4 degrees.
+    assert math.isnan(beam(scan, math.radians(1.5)))
+    assert math.isnan(beam(scan, math.radians(-30.0)))
+
+
+def test_scan_follows_a_curved_path():
+    scan = obstacle_scan(result(10.0, curvature_per_m=0.02), CONFIG)
+    # The path's end is 1 m left of straight ahead; straight ahead leaves the path of 2 m only there.
+    assert beam(scan, math.radians(2.0)) == math.inf
+    assert math.isnan(beam(scan, math.radians(-3.0)))
+
+
+def test_scan_without_verified_road_clears_nothing():
+    for nothing in (result(), unknown_result(STAMP_NS, "front_optical", "no image"), result(30.0, base_from_camera=None)):
+        assert np.isnan(obstacle_scan(nothing, CONFIG).ranges).all()
+
+
+def test_scan_shows_an_obstacle_and_then_clears_nothing_beyond_the_verified_road():
+    scan = obstacle_scan(result(15.0, [obstacle(20.0)], PathState.OBSTACLE), CONFIG)
+    assert beam(scan, 0.0) == pytest.approx(21.0)
+    assert scan.range_max > 21.0
+    assert not np.isinf(scan.ranges).any()
+
+
+def test_unconfirmed_obstacle_is_no_range():
+    scan = obstacle_scan(result(obstacles=[obstacle(20.0, is_confirmed=False)]), CONFIG)
+    assert np.isnan(scan.ranges).all()
+
+
+@pytest.mark.parametrize("curvature_per_m", [0.0, 0.01, -0.02])
+def test_path_is_an_arc_from_the_camera(curvature_per_m):
+    points = path_points_m(result(curvature_per_m=curvature_per_m), np.array([0.0, 30.0]))
+    heading_rad = curvature_per_m * 30.0
+    if curvature_per_m:
+        end = [math.sin(heading_rad) / curvature_per_m, (1.0 - math.cos(heading_rad)) / curvature_per_m]
+    else:
+        end = [30.0, 0.0]
+    np.testing.assert_allclose(points, [[1.0, 0.0], [1.0 + end[0], end[1]]], atol=1e-12)
+
+
+def test_path_of_unknown_curvature_is_drawn_straight():
+    points = path_points_m(result(curvature_per_m=math.nan), np.array([10.0]), left_m=1.0)
+    np.testing.assert_allclose(points, [[11.0, 1.0]])
+
+
+def test_markers_replace_the_last_ones_and_expire():
+    markers = marker_array(result(10.0, [obstacle()], PathState.OBSTACLE), CONFIG).markers
+    assert markers[0].action == Marker.DELETEALL
+    assert {marker.ns for marker in markers[1:]} == {"state", "free_path", "obstacles"}
+    assert all(marker.lifetime.nanosec == 500_000_000 for marker in markers)
+
+
+def test_markers_of_an_unknown_result_show_no_free_path_but_the_reason():
+    markers = marker_array(unknown_result(STAMP_NS, "front_optical", "lens blocked"), CONFIG).markers
+    assert [marker.ns for marker in markers[1:]] == ["state"]
+    assert "lens blocked" in markers[1].text
+
+
+def test_unknown_result_claims_nothing():
+    unknown = unknown_result(STAMP_NS, "front_optical", "no image")
+    assert unknown.state is PathState.UNVERIFIED
+    assert unknown.mode is Mode.UNTRUSTED
+    assert unknown.verified_free_distance_m == 0.0
+
+
+def test_reasons_lower_the_mode_and_are_not_repeated():
+    degraded = with_reasons(result(30.0), ("no gyro",))
+    assert degraded.mode is Mode.DEGRADED
+    assert with_reasons(degraded, ("no gyro",)) is degraded
+    assert with_reasons(dataclasses.replace(degraded, mode=Mode.UNTRUSTED), ("more",)).mode is Mode.UNTRUSTED
+
+
+def test_late_result_loses_its_free_road_but_not_its_obstacle():
+    late = without_trust(result(30.0), "late")
+    assert (late.state, late.verified_free_distance_m, late.mode) == (PathState.UNVERIFIED, 0.0, Mode.UNTRUSTED)
+    late = without_trust(result(5.0, [obstacle()], PathState.OBSTACLE), "late")
+    assert late.state is PathState.OBSTACLE
+    assert len(late.obstacles) == 1
