@@ -7,7 +7,9 @@ SHELL := /bin/bash
 ifndef PYTHON
 PYTHON := $(shell .venv/bin/python -c "" 2>/dev/null && echo .venv/bin/python || echo python3)
 endif
-COMPAT_PYTHON ?= python3.10
+# python3.10 of the system, else one that pyenv has (its shim alone does not run unless selected).
+COMPAT_PYTHON ?= $(shell python3.10 -c "" 2>/dev/null && echo python3.10 || \
+	ls "$$(pyenv root 2>/dev/null)"/versions/3.10.*/bin/python3.10 2>/dev/null | tail -n 1)
 WS ?=
 # Passed to pytest: make test PYTEST="test/motion -k sweep"
 PYTEST ?=
@@ -46,7 +48,7 @@ test-compat:  ## all tests on Python 3.10 with NumPy 1.26 and OpenCV 4.11 (COMPA
 	@if "$(COMPAT_PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then \
 		"$(COMPAT_PYTHON)" tools/workspace setup --compat && \
 		env $(ISOLATED) .venv-compat/bin/ros-env .venv-compat/bin/python -m pytest $(PYTEST); \
-	else echo 'skipped: $(COMPAT_PYTHON) is not a Python 3.10; name one with COMPAT_PYTHON=...'; fi
+	else echo 'skipped: there is no Python 3.10 here; name one with COMPAT_PYTHON=...'; fi
 
 clean:  ## remove everything that the set-up made
 	rm -rf .venv .venv-compat build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LINES_SHOWN_OF_A_FAILURE = 25
+CHARACTERS_SHOWN_OF_A_LINE = 300
 
 
 class SetupError(Exception):
@@ -34,6 +35,6 @@ def run_quietly(command: Sequence[str], log: Path, environment: Mapping[str, str
         ).returncode
     if status:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN_OF_A_FAILURE:]
-        print("\n".join(tail), flush=True)
+        print("\n".join(line[:CHARACTERS_SHOWN_OF_A_LINE] for line in tail), flush=True)
         title = " ".join([Path(command[0]).name, *command[1:4]])
         raise SetupError(f"{title} failed with status {status}; all of it is in {log}")
