@@ -22,7 +22,7 @@ BUILDING, ROAD, SKY_LABEL, WALL = 2, 0, 10, 3
 
 def camera_at(x_m: float, pitch_rad: float = 0.0) -> RigidTransform:
     mounting = base_from_camera(HEIGHT_M, pitch_rad)
-    return RigidTransform(mounting.rotation, mounting.translation_m + [x_m, 0.0, 0.0])
+    return RigidTransform(mounting.rotation, mounting.translation_m + x_m * X)
 
 
 def facing_plane(x_m: float, picture: np.ndarray, side_m: float = 200.0) -> Surface:
