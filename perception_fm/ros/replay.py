@@ -47,14 +47,16 @@ class BagReplay:
     """The publishers of one bag on a node. The node needs no executor.
 
     Every topic is published with its recorded quality of service; `skipped` gives the reason for each topic that is not
-    played, `published` the number of messages so far. Raises `BagError` where nothing is left to play or the offset lies behind the end.
+    played, `published` the number of messages so far, `duration_s` the bag time of one pass. Raises `BagError` where
+    nothing is left to play or the offset lies behind the end.
     """
 
     def __init__(self, node: Node, reader: BagReader, options: ReplayOptions) -> None:
         self._reader = reader
         self._rate = options.rate
         self._start_ns = reader.start_ns + round(options.start_offset_s * 1e9)
-        if self._start_ns > reader.start_ns + reader.duration_ns:
+        end_ns = reader.start_ns + reader.duration_ns
+        if self._start_ns > end_ns:
             raise BagError(f"{reader.path} lasts {reader.duration_ns * 1e-9:.1f} s, it has nothing at the start offset")
         types, self.skipped = _playable(reader, options.topics)
         if not types:
@@ -68,16 +70,12 @@ class BagReplay:
         self._clock: Publisher = node.create_publisher(Clock, CLOCK_TOPIC, qos)
         self._began_s = 0.0
         self.published = 0
+        self.duration_s = (end_ns - self._start_ns) * 1e-9
 
     @property
     def topics(self) -> tuple[str, ...]:
         """The topics that are played."""
         return tuple(self._publishers)
-
-    @property
-    def duration_s(self) -> float:
-        """Bag time that one pass plays."""
-        return (self._reader.start_ns + self._reader.duration_ns - self._start_ns) * 1e-9
 
     def wait_for_subscribers(self, timeout_s: float) -> None:
         """Waits for a subscription, and until no more come; raises `PerceptionError` after `timeout_s` without any."""
