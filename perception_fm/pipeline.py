@@ -5,8 +5,30 @@ from __future__ import annotations
 import math
 import time
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.camera.rectification import Rectifier
 from perception_fm.config import PerceptionConfig
-from perception_fm.types import CameraFrame, Mode, PathState, PerceptionResult, ScaleSource
+from perception_fm.errors import PerceptionError
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.motion.obstacle_tracks import ObstacleTrack
+from perception_fm.motion.stage import MotionReport, MotionStage, RectifiedFrame
+from perception_fm.types import (
+    CameraFrame,
+    Mode,
+    MotionField,
+    Obstacle,
+    PathState,
+    PerceptionResult,
+    Provenance,
+    RoadPlane,
+)
+
+# Braking at 6 m/s^2 after 0.5 s, the distance that free road must at least reach to be of use to a planner.
+_BRAKING_MPS2 = 6.0
+_REACTION_S = 0.5
 
 
 class PerceptionPipeline:
@@ -14,24 +36,197 @@ class PerceptionPipeline:
 
     def __init__(self, config: PerceptionConfig) -> None:
         self.config = config
+        self._rectifier: Rectifier | None = None
+        self._motion: MotionStage | None = None
+        self._last_stamp_ns: int | None = None
 
     def reset(self) -> None:
         """Forget every temporal state: tracks, verified road, obstacles. For clock jumps and camera changes."""
+        self._last_stamp_ns = None
+        if self._motion is not None:
+            self._motion.reset()
 
     def process(self, frame: CameraFrame) -> PerceptionResult:
-        """The result of one frame. Degradations are in `reasons`; it raises only for a frame it cannot read."""
+        """The result of one frame. Degradations are in `reasons`.
+
+        Raises `PerceptionError` for a stamp that does not advance (call `reset` first) and `ImageError`, `CameraError` for
+        a frame it cannot read.
+        """
         start = time.perf_counter()
+        if self._last_stamp_ns is not None and frame.stamp_ns <= self._last_stamp_ns:
+            raise PerceptionError("frames must advance in time; reset the pipeline after a clock jump")
+        rectifier, motion = self._prepare(frame)
+        rectified = self._rectify(frame, rectifier)
+        rectify_ms = (time.perf_counter() - start) * 1e3
+        report = motion.update(rectified)
+        self._last_stamp_ns = frame.stamp_ns
+        result = self._result(frame, rectified, rectifier, report)
+        latency = {"rectify": rectify_ms, **report.latency_ms, "total": (time.perf_counter() - start) * 1e3}
+        object.__setattr__(result, "latency_ms", latency)
+        return result
+
+    def _prepare(self, frame: CameraFrame) -> tuple[Rectifier, MotionStage]:
+        """Rectification maps and stages for this camera; a changed calibration starts everything anew."""
+        if self._rectifier is None or self._motion is None or not self._rectifier.source.equals(frame.camera):
+            self._rectifier = Rectifier(frame.camera)
+            self._motion = MotionStage(self.config, _track_mask(self.config.tracking.ego_mask, self._rectifier))
+        return self._rectifier, self._motion
+
+    @staticmethod
+    def _rectify(frame: CameraFrame, rectifier: Rectifier) -> RectifiedFrame:
+        image = frame.image
+        gray = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+        mounting = frame.base_from_camera
+        if mounting is not None:
+            turn = rectifier.source.rectification.T  # stored optical from rectified optical
+            mounting = RigidTransform(mounting.rotation @ turn, mounting.translation_m)
+        return RectifiedFrame(
+            frame.stamp_ns, rectifier.rectify(gray), rectifier.rectified.intrinsics, mounting, frame.ego
+        )
+
+    def _result(
+        self, frame: CameraFrame, rectified: RectifiedFrame, rectifier: Rectifier, report: MotionReport
+    ) -> PerceptionResult:
+        obstacles = tuple(_obstacle(track, report, rectified) for track in report.tracks)
+        state = _path_state(obstacles, report)
+        mode = Mode.NOMINAL if not report.reasons else Mode.DEGRADED
         return PerceptionResult(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
-            state=PathState.UNVERIFIED,
-            mode=Mode.DEGRADED,
-            reasons=("warming up",),
-            verified_free_distance_m=0.0,
-            obstacles=(),
-            speed_mps=frame.ego.speed_mps if frame.ego else math.nan,
-            path_curvature_per_m=0.0,
-            scale_source=ScaleSource.NONE,
+            state=state,
+            mode=mode,
+            reasons=tuple(report.reasons),
+            verified_free_distance_m=report.verified_m,
+            obstacles=obstacles,
+            speed_mps=report.speed_mps,
+            path_curvature_per_m=report.path.curvature_per_m if report.path else 0.0,
+            scale_source=report.scale_source,
             base_from_camera=frame.base_from_camera,
-            latency_ms={"total": (time.perf_counter() - start) * 1e3},
+            road=_road_plane(report, rectified),
+            motion=_motion_field(frame, rectified, rectifier, report),
+            sweep=report.sweep,
+            focus_of_expansion=None if report.views is None else report.views.focus,
         )
+
+
+def stopping_distance_m(speed_mps: float) -> float:
+    """v^2 / (2 x 6 m/s^2) + 0.5 s v."""
+    return speed_mps**2 / (2.0 * _BRAKING_MPS2) + _REACTION_S * speed_mps
+
+
+def _path_state(obstacles: tuple[Obstacle, ...], report: MotionReport) -> PathState:
+    """OBSTACLE where one is confirmed, FREE_VERIFIED where at least the stopping distance is verified, else UNVERIFIED."""
+    if any(obstacle.is_confirmed for obstacle in obstacles):
+        return PathState.OBSTACLE
+    if report.verified_m > 0.0 and report.verified_m >= stopping_distance_m(max(report.speed_mps, 0.0)):
+        return PathState.FREE_VERIFIED
+    return PathState.UNVERIFIED
+
+
+def _obstacle(track: ObstacleTrack, report: MotionReport, frame: RectifiedFrame) -> Obstacle:
+    """A track as the rest of the world sees it: distances along the path from the camera, centre in the base frame."""
+    assert report.path is not None and report.road is not None and frame.base_from_camera is not None
+    depth, path, road = track.distance_m(report.odometer_m), report.path, report.road
+    x = float(path.centre_x_m(np.array([depth]))[0])
+    foot = np.array([x, (1.0 - road.m[0] * x - road.m[2] * depth) / road.m[1], depth])
+    foot_base = frame.base_from_camera.apply(foot)
+    ahead = float(foot_base[0] - frame.base_from_camera.translation_m[0])
+    stretch = ahead / depth
+    width, height = _extent(track, report)
+    centre = foot_base + np.array([0.0, 0.0, 0.5 * height])
+    fit = track.fit if track.is_seen else None
+    ground, ground_sigma = track.ground_m if track.is_seen and track.ground_m is not None else (math.nan, math.nan)
+    ttc, ttc_sigma = _time_to_contact(track, report)
+    return Obstacle(
+        obstacle_id=track.track_id,
+        distance_m=ahead,
+        distance_sigma_m=stretch * track.distance_sigma_m(report.odometer_m),
+        ttc_s=ttc,
+        ttc_sigma_s=ttc_sigma,
+        provenance=Provenance.MOTION,
+        existence_probability=1.0 / (1.0 + math.exp(-track.log_ratio)),
+        is_confirmed=track.is_confirmed,
+        centre_base_m=centre,
+        size_m=np.array([math.nan, width, height]),
+        ground_distance_m=stretch * ground,
+        ground_distance_sigma_m=stretch * ground_sigma,
+        slope_rad=math.nan if fit is None else fit.slope_rad,
+        slope_sigma_rad=math.nan if fit is None else fit.slope_sigma_rad,
+        planarity=math.nan if fit is None else fit.planarity,
+        expansion=math.nan if fit is None else fit.expansion,
+        expansion_sigma=math.nan if fit is None else fit.expansion_sigma,
+        window_s=math.nan if fit is None else fit.window_s,
+    )
+
+
+def _time_to_contact(track: ObstacleTrack, report: MotionReport) -> tuple[float, float]:
+    """T / e of this frame's plane, free of scale; from distance and speed while the plane is not seen; NaN if not closing."""
+    fit = track.fit if track.is_seen else None
+    if fit is not None and fit.expansion > 2.0 * fit.expansion_sigma:
+        ttc = fit.window_s / fit.expansion
+        return ttc, ttc * fit.expansion_sigma / fit.expansion
+    if report.speed_mps > 0.0:
+        return (
+            track.distance_m(report.odometer_m) / report.speed_mps,
+            track.distance_sigma_m(report.odometer_m) / report.speed_mps,
+        )
+    return math.nan, math.nan
+
+
+def _extent(track: ObstacleTrack, report: MotionReport) -> tuple[float, float]:
+    """Width and height, metres, of the blocks of the path's cross-section that speak for the obstacle."""
+    assert report.path is not None
+    full_width = 2.0 * report.path.half_width_m
+    if report.evidence is None:
+        return full_width, math.nan if report.road is None else report.road.height_m
+    row = int(np.argmin(np.abs(report.evidence.distance_m - track.distance_m(report.odometer_m))))
+    blocks = report.evidence.obstacle[row]
+    rows = np.flatnonzero(blocks.sum(axis=1) > 0.0)
+    columns = np.flatnonzero(blocks.sum(axis=0) > 0.0)
+    if not len(rows) or not len(columns):
+        return full_width, report.evidence.swept_height_m
+    height = report.evidence.swept_height_m * (blocks.shape[0] - rows[0]) / blocks.shape[0]
+    return full_width * (columns[-1] - columns[0] + 1) / blocks.shape[1], height
+
+
+def _road_plane(report: MotionReport, frame: RectifiedFrame) -> RoadPlane | None:
+    if report.road is None:
+        return None
+    road = report.road
+    return RoadPlane(road.m, road.height_m, road.height_sigma_m, road.pitch_rad, road.is_measured)
+
+
+def _motion_field(
+    frame: CameraFrame, rectified: RectifiedFrame, rectifier: Rectifier, report: MotionReport
+) -> MotionField | None:
+    """Tracks for whoever wants to see them; pixels are those of the stored image."""
+    views = report.views
+    if views is None:
+        return None
+    pixels = views.pixels
+    if not rectifier.is_identity:
+        directions = np.column_stack([views.rays, np.ones(len(views.rays))]) @ frame.camera.rectification
+        pixels = frame.camera.project_points(directions)
+    return MotionField(
+        stamp_ns=frame.stamp_ns,
+        rays_reference=views.rays_reference,
+        rays_current=views.rays,
+        pixels_current=pixels,
+        window_s=views.window_s,
+        reference_index=views.reference_index,
+        sigma_px=views.sigma_px,
+        focal_px=float(rectified.intrinsics[0, 0]),
+    )
+
+
+def _track_mask(polygon: tuple[float, ...], rectifier: Rectifier) -> NDArray[np.uint8] | None:
+    """Rectified mask (H, W): 255 where the world can be seen, 0 on the vehicle itself and where no source pixel exists."""
+    if not polygon and rectifier.is_identity:
+        return None
+    camera = rectifier.source
+    mask = np.full((camera.height, camera.width), 255, np.uint8)
+    if polygon:
+        corners = np.array(polygon).reshape(-1, 2) * (camera.width, camera.height)
+        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 0)
+    mask = rectifier.rectify(mask)
+    return np.where(mask == 255, mask, 0).astype(np.uint8)

@@ -197,11 +197,11 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class RoadPlane:
-    """The road ahead of the camera: height of the camera over it, its pitch and roll against the optical axes.
+    """The road ahead of the camera, in the rectified optical frame.
 
-    `normal_over_height` (3,): m with 1/Z = m . (x, y, 1) for a ray (x, y, 1) that meets the road, 1/metre.
-    `horizon_row_px` is where the plane vanishes on the image's centre column. `is_measured` is False when only the
-    mounting speaks (no road texture, no motion).
+    `normal_over_height` (3,): m with 1/Z = m . (x, y, 1) for a ray (x, y, 1) that meets the road, 1/metre. `pitch_rad` is
+    positive where the optical axis points down at the road. `is_measured` is False when only the mounting speaks (no road
+    texture, no motion).
     """
 
     normal_over_height: FloatArray

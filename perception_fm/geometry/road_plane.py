@@ -1,4 +1,4 @@
-"""The road plane ahead, estimated from the inverse depth of road points, with the camera's mounting as prior.
+"""The road plane ahead and how it drifts, with the camera's mounting as prior.
 
 A plane n . X = h (n unit, towards the road, in optical axes; h the camera's height) gives every ray (x, y, 1) that meets
 it the inverse depth 1/Z = m . (x, y, 1) with m = n / h.
@@ -19,9 +19,6 @@ _HEIGHT_PRIOR_SHARE = 0.05  # load and tyres move a camera by a few centimetres;
 _ANGLE_PRIOR_RAD = np.radians(1.5)  # braking and load pitch a car by up to about 1.5 degrees (FAKE_WALL physics: 0.5 typ.)
 _ANGLE_RATE_RAD_PER_SQRT_S = np.radians(0.6)  # pitch bounce: about 0.2 degrees within 0.1 s
 _HEIGHT_RATE_SHARE_PER_SQRT_S = 0.01
-_ROUGHNESS_M = 0.04  # crown, ruts and kerb edges: a road is a plane to a few centimetres
-_MIN_POINTS = 12
-_ITERATIONS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +54,10 @@ def plane_from_mounting(base_from_camera: RigidTransform) -> PlaneEstimate:
     """The plane below a camera on a level vehicle (base frame on the ground, z up)."""
     height = float(base_from_camera.translation_m[2])
     m = -base_from_camera.rotation[2] / height
-    return PlaneEstimate(m, _prior_covariance(m, _ANGLE_PRIOR_RAD, _HEIGHT_PRIOR_SHARE), False)
+    return PlaneEstimate(m, tilt_covariance(m, _ANGLE_PRIOR_RAD, _HEIGHT_PRIOR_SHARE), False)
 
 
-def _prior_covariance(m: FloatArray, angle_rad: float, height_share: float) -> FloatArray:
+def tilt_covariance(m: FloatArray, angle_rad: float, height_share: float) -> FloatArray:
     """Covariance of m = n/h for an isotropic tilt of n and a relative error of h."""
     unit = m / np.linalg.norm(m)
     along = np.outer(unit, unit)
@@ -70,7 +67,7 @@ def _prior_covariance(m: FloatArray, angle_rad: float, height_share: float) -> F
 
 def predict_plane(plane: PlaneEstimate, mounting: PlaneEstimate, dt_s: float) -> PlaneEstimate:
     """The plane after `dt_s` without looking: it diffuses, but never past the uncertainty of the mounting itself."""
-    diffusion = _prior_covariance(
+    diffusion = tilt_covariance(
         plane.m, _ANGLE_RATE_RAD_PER_SQRT_S * np.sqrt(dt_s), _HEIGHT_RATE_SHARE_PER_SQRT_S * np.sqrt(dt_s)
     )
     information = np.linalg.inv(plane.covariance + diffusion)
@@ -79,24 +76,3 @@ def predict_plane(plane: PlaneEstimate, mounting: PlaneEstimate, dt_s: float) ->
     pull = share * np.linalg.inv(mounting.covariance)
     covariance = np.linalg.inv(information + pull)
     return PlaneEstimate(covariance @ (information @ plane.m + pull @ mounting.m), covariance, False)
-
-
-def update_plane(
-    prior: PlaneEstimate, rays: FloatArray, inverse_depth: FloatArray, inverse_depth_sigma: FloatArray
-) -> PlaneEstimate:
-    """Posterior plane from points (N, 2) rays with 1/Z (N,) +- sigma (N,) in 1/m that may lie on the road.
-
-    Cauchy weights discount what stands on the road. Fewer than 12 points leave the prior.
-    """
-    if len(rays) < _MIN_POINTS:
-        return prior
-    rows = np.column_stack([rays, np.ones(len(rays))])
-    sigma = np.hypot(inverse_depth_sigma, np.maximum(inverse_depth, 0.0) * _ROUGHNESS_M / prior.height_m)
-    information = np.linalg.inv(prior.covariance)
-    m, normal = prior.m, information
-    for _ in range(_ITERATIONS):
-        residual = (inverse_depth - rows @ m) / sigma
-        weights = 1.0 / (sigma**2 * (1.0 + (residual / 2.0) ** 2))
-        normal = information + rows.T @ (weights[:, None] * rows)
-        m = np.linalg.solve(normal, information @ prior.m + rows.T @ (weights * inverse_depth))
-    return PlaneEstimate(m, np.linalg.inv(normal), True)

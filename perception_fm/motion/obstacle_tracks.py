@@ -111,7 +111,7 @@ class ObstacleTracks:
         for track in self.tracks:
             track.frames += track.is_seen
             track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, _CEILING))
-            if track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES:
+            if track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None:
                 track.is_confirmed = True
         self.tracks = sorted(
             (t for t in self.tracks if t.log_ratio > _DROP and t.distance_m(odometer_m) > 0.0),

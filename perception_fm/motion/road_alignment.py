@@ -7,6 +7,8 @@ warps with rho scaled up and down give the exact derivative, and Gauss-Newton on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,13 @@ from perception_fm.motion.warp import LEVELS, GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]
 
-NEAR_M, FAR_M = 5.0, 24.0  # beyond, a road may have another grade; the evidence there must come from the boxes
+FAR_FROM_M = 15.0  # from here on the far plane holds
+_NEAR_M, _NEAR_REACH_M, _FAR_REACH_M = 5.0, 24.0, 70.0
+_MIN_DEPTH_PER_TRAVEL = 2.0  # nearer, the reference saw the texture more than 1.5 times smaller
+_GRADE_CHANGE_RAD = np.radians(0.3)  # crest or sag: 0.5% change of grade within some 20 m
+_GRADE_HEIGHT_SHARE = 0.03
+_SHIFT_SIGMA_PX = 0.5  # pitch and yaw left over by the tracks
+_MODEL_SHIFT_PX = 0.05
 _MIN_SPAN = 1.4  # ratio of far to near edge: less road does not tell pitch from height
 _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE = np.radians(0.1), 0.01  # a real road is a plane to about this
 _HALF_WIDTH_M = 1.6  # a lane is at least 2.75 m wide: inside it there is road, not kerb
@@ -28,61 +36,98 @@ _NOISE_GRAY = 1.5  # sensor noise, quantisation and JPEG after blurring, grey le
 _CORRELATED_PIXELS = 6.0  # blur and resampling tie neighbours together: this many pixels count as one
 _MIN_CORRELATION = 0.4  # below this the aligned patches do not show the same road
 _MIN_TRAVEL_M = 0.15  # less baseline moves the near road by under 2 px at f = 500 px
-_MAX_TRAVEL_M = 2.0  # more, and the nearest road was too far away in the reference to show the same texture
 
 
-def align_road(
+@dataclass(frozen=True, eq=False)
+class RoadAlignment:
+    """The near plane, the plane beyond `FAR_FROM_M`, and the references with pitch and yaw corrected by the road."""
+
+    near: PlaneEstimate
+    far: PlaneEstimate
+    references: tuple[ReferenceView, ...]
+
+
+def align_roads(
     current: GrayPyramid,
     references: tuple[ReferenceView, ...],
     prior: PlaneEstimate,
     path: PredictedPath,
     clear_m: float,
-) -> PlaneEstimate:
-    """Posterior road plane; the prior itself where the road shows no texture, no motion, or something covers it.
+) -> RoadAlignment:
+    """Road plane and corrected views; what shows no texture, no motion or is covered keeps its prior.
 
-    `references` are ordered from the shortest window to the longest. `clear_m`: how far the road was last seen free; a
-    vehicle beyond it must not pull the plane up.
+    `references` are ordered from the shortest window to the longest: the short ones see the near road, the longest the far
+    one. `clear_m`: how far the road was last seen free; a vehicle beyond it must not pull the plane up.
     """
-    view = _choose(references)
-    patch = _road_patch(current, prior, path, clear_m)
-    if view is None or patch is None:
-        return prior
+    near, far = prior, prior
+    aligned: list[ReferenceView] = []
+    is_near_measured = False
+    for view in references:
+        travel = abs(float(view.travel_m[2]))
+        start = max(_NEAR_M, _MIN_DEPTH_PER_TRAVEL * travel)
+        is_far = start > _NEAR_M and is_near_measured
+        guess = loosened(near, _GRADE_CHANGE_RAD, _GRADE_HEIGHT_SHARE) if is_far else near
+        reach = min(clear_m, _FAR_REACH_M) if is_far else float(np.clip(clear_m, _MIN_SPAN * start, _NEAR_REACH_M))
+        plane, turned = _align(current, view, guess, path, start, reach)
+        aligned.append(turned)
+        far = plane if plane.is_measured else near
+        if not is_far and plane.is_measured:
+            near, is_near_measured = plane, True
+    return RoadAlignment(near, far, tuple(aligned))
+
+
+def _align(
+    current: GrayPyramid, view: ReferenceView, prior: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float
+) -> tuple[PlaneEstimate, ReferenceView]:
+    """Plane, and view turned, for one window; both as given where the alignment fails."""
+    patch = _road_patch(current, prior, path, near_m, far_m)
+    if patch is None or abs(view.travel_m[2]) < _MIN_TRAVEL_M:
+        return prior, view
     level, offset, size, inside, rays = patch
-    now = _pixels(sample(current.levels[level], offset, size), inside)
+    image = sample(current.levels[level], offset, size).astype(np.float32)
+    gradient = np.stack([np.gradient(image, axis=1)[inside], np.gradient(image, axis=0)[inside]], axis=1)
+    now = image[inside].astype(np.float64)
     now -= now.mean()
-    information = np.linalg.inv(prior.covariance)
-    model = tilt_covariance(prior.m, _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE)
-    m, normal, correlation = prior.m, information, 0.0
+    information = np.zeros((5, 5))
+    information[:3, :3] = np.linalg.inv(prior.covariance)
+    information[3:, 3:] = np.eye(2) / (_SHIFT_SIGMA_PX / 2.0**level) ** 2
+    model = np.zeros((5, 5))
+    model[:3, :3] = tilt_covariance(prior.m, _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE)
+    model[3:, 3:] = np.eye(2) * _MODEL_SHIFT_PX**2
+    start = np.concatenate([prior.m, np.zeros(2)])
+    theta, normal, correlation = start, information, 0.0
     for _ in range(_ITERATIONS):
+        m = theta[:3]
         before, up, down = (
             _pixels(sample(view.pyramid.levels[level], view.homography(scale * m, level) @ offset, size), inside)
             for scale in (1.0, 1.0 + _STEP, 1.0 - _STEP)
         )
         before -= before.mean()
-        residual = now - before
+        residual = now - before - gradient @ theta[3:]
         correlation = float(now @ before / np.sqrt((now @ now) * (before @ before) + 1e-9))
         noise = float(np.hypot(_NOISE_GRAY, 1.4826 * np.median(np.abs(residual))))
-        design = ((up - down) / (2.0 * _STEP * (rays @ m)))[:, None] * rays
+        rate = (up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6))
+        design = np.column_stack([rate[:, None] * rays, gradient])
         weights = 1.0 / (_CORRELATED_PIXELS * noise**2 * (1.0 + (residual / (3.0 * noise)) ** 2) ** 2)
-        measured = np.linalg.inv(design.T @ (weights[:, None] * design) + 1e-9 * information) + model
-        normal = information + np.linalg.inv(measured)
-        gain = np.linalg.inv(measured) @ (measured - model) @ (design.T @ (weights * residual))
-        step = np.linalg.solve(normal, information @ (prior.m - m) + gain)
-        m = m + step
-        if np.linalg.norm(step) < 1e-4 * np.linalg.norm(m):
+        # The alignment alone, loosened by how far a real road is from a plane, then weighed against the prior.
+        precise = design.T @ (weights[:, None] * design) + 1e-6 * information
+        shift = np.linalg.solve(precise, design.T @ (weights * residual))
+        loose = np.linalg.inv(np.linalg.inv(precise) + model)
+        normal = information + loose
+        step = np.linalg.solve(normal, information @ (start - theta) + loose @ shift)
+        theta = theta + step
+        if np.linalg.norm(step[:3]) < 1e-4 * np.linalg.norm(m):
             break
-    if correlation < _MIN_CORRELATION:
-        return prior
-    return PlaneEstimate(m, np.linalg.inv(normal), True)
+    if correlation < _MIN_CORRELATION or float(theta[1]) <= 0.0:
+        return prior, view
+    k = current.intrinsics[level]
+    turned = view.turned(-float(theta[4]) / k[1, 1], float(theta[3]) / k[0, 0])
+    return PlaneEstimate(theta[:3], np.linalg.inv(normal)[:3, :3], True), turned
 
 
-def _choose(references: tuple[ReferenceView, ...]) -> ReferenceView | None:
-    """The longest window whose travel still leaves the near road recognisable."""
-    usable = [view for view in references if abs(view.travel_m[2]) >= _MIN_TRAVEL_M]
-    if not usable:
-        return None
-    short = [view for view in usable if abs(view.travel_m[2]) <= _MAX_TRAVEL_M]
-    return short[-1] if short else usable[0]
+def loosened(plane: PlaneEstimate, angle_rad: float, height_share: float) -> PlaneEstimate:
+    """The same plane, less certain: the prior of a neighbouring stretch of road."""
+    return PlaneEstimate(plane.m, plane.covariance + tilt_covariance(plane.m, angle_rad, height_share), False)
 
 
 def _pixels(patch: NDArray[np.uint8], inside: NDArray[np.bool_]) -> FloatArray:
@@ -90,12 +135,12 @@ def _pixels(patch: NDArray[np.uint8], inside: NDArray[np.bool_]) -> FloatArray:
 
 
 def _road_patch(
-    current: GrayPyramid, road: PlaneEstimate, path: PredictedPath, clear_m: float
+    current: GrayPyramid, road: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float
 ) -> tuple[int, FloatArray, tuple[int, int], NDArray[np.bool_], FloatArray] | None:
     """Level, pixel_from_patch offset, size, mask (h, w) of the near road and its rays (N, 3); None where out of view."""
     height0, width0 = current.levels[0].shape
-    near = max(NEAR_M, nearest_visible_m(road, current.intrinsics[0], height0))
-    far = float(np.clip(clear_m, _MIN_SPAN * near, FAR_M))
+    near = max(near_m, nearest_visible_m(road, current.intrinsics[0], height0))
+    far = far_m
     if far < _MIN_SPAN * near:
         return None
     corners = np.array(
@@ -105,7 +150,7 @@ def _road_patch(
     pixels = corners * (k[0, 0], k[1, 1]) + (k[0, 2], k[1, 2])
     low = np.maximum(np.floor(pixels.min(axis=0)), 0).astype(int)
     high = np.minimum(np.ceil(pixels.max(axis=0)), (width0 - 1, height0 - 1)).astype(int)
-    if (high - low < 16).any():
+    if (high - low < 10).any():
         return None
     level = int(np.clip(np.ceil(np.log2((high[0] - low[0]) / _MAX_WIDTH_PX)), 0, LEVELS - 1))
     scale = 2.0**level

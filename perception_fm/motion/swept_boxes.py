@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.road_alignment import FAR_FROM_M, RoadAlignment
 from perception_fm.motion.warp import LEVELS, GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]
@@ -49,7 +50,12 @@ _FIRST_STEADY_COPY = _UPRIGHT + 2 + len(_PAST_SHARES)
 _UPRIGHT_PLAIN = _FIRST_STEADY_COPY + 1
 _STEADY_COPY_OF = (_ROAD, _UPRIGHT)
 _ZERO = np.zeros(3)
-_MIN_ROAD_CORRELATION = 0.3  # the road must explain the block, not merely beat the rivals
+_HIGH, _LOW = slice(0, ROWS - 1), slice(ROWS - 3, ROWS - 1)
+_WINDOWS = (
+    (_HIGH, slice(0, COLUMNS)), (_HIGH, slice(0, 2)), (_HIGH, slice(1, 3)), (_HIGH, slice(2, 4)), (_LOW, slice(0, COLUMNS)),
+)  # fmt: skip
+_COLUMN_VETO = -1.5
+_MIN_CORRELATION = 0.3  # a hypothesis must explain the block, not merely beat its rivals
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +84,7 @@ class BoxEvidence:
     road: FloatArray
     residual: FloatArray
     views: tuple[ReferenceView, ...]
+    swept_height_m: float
 
 
 def box_distances(nearest_m: float, farthest_m: float) -> FloatArray:
@@ -107,18 +114,18 @@ def box_geometry(
 
 def sweep_boxes(
     current: GrayPyramid,
-    references: tuple[ReferenceView, ...],
+    aligned: RoadAlignment,
     path: PredictedPath,
-    road: PlaneEstimate,
     distance_m: FloatArray,
     swept_height_m: float,
 ) -> BoxEvidence:
-    """Evidence for all boxes at `distance_m` (K,); `references` from the shortest window to the longest, at least one."""
+    """Evidence for all boxes at `distance_m` (K,); `aligned` holds at least one reference."""
     width_m = 2.0 * path.half_width_m
     patches = _Patches(len(distance_m))
     steady: dict[int, ReferenceView] = {}
     for index, distance in enumerate(distance_m):
-        view = choose_view(references, float(distance), road.height_m, current.intrinsics[0][1, 1])
+        road = aligned.near if distance < FAR_FROM_M else aligned.far
+        view = choose_view(aligned.references, float(distance), road.height_m, current.intrinsics[0][1, 1])
         group = index // _STEADY_GROUP
         if group not in steady:
             middle = float(distance_m[min(index + _STEADY_GROUP // 2, len(distance_m) - 1)])
@@ -130,7 +137,7 @@ def sweep_boxes(
     level = np.maximum(1.0, 2.0 ** np.floor(np.log2(np.maximum(1.0 / patch_per_pixel, 1.0))))
     area = pixels_per_m**2 / level**2 * width_m * swept_height_m
     independent = np.clip(area / (ROWS * COLUMNS * CORRELATED_PIXELS), 0.5, _MAX_INDEPENDENT)
-    return _compare(patches, independent, patch_per_pixel, distance_m)
+    return _compare(patches, independent, patch_per_pixel, distance_m, swept_height_m)
 
 
 class _Patches:
@@ -200,7 +207,11 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
 
 
 def _compare(
-    patches: _Patches, independent: FloatArray, patch_per_pixel: FloatArray, distance_m: FloatArray
+    patches: _Patches,
+    independent: FloatArray,
+    patch_per_pixel: FloatArray,
+    distance_m: FloatArray,
+    swept_height_m: float,
 ) -> BoxEvidence:
     observed = patches.observed.astype(np.float32)
     observed -= observed.mean(axis=(1, 2), keepdims=True)
@@ -208,7 +219,7 @@ def _compare(
     error -= error.mean(axis=(2, 3), keepdims=True)
     error -= observed
     dx, dy = _gradients(observed)
-    plain = _blocks(error[[_ROAD, _FAR, _UPRIGHT_PLAIN], :, -_BLOCK_PX:] ** 2)[:, :, -1]
+    plain = _block_variance(error[[_ROAD, _FAR, _UPRIGHT_PLAIN], :, -_BLOCK_PX:])[:, :, -1]
     residual = _blocks(_remove_shift(dx, dy, error[:_UPRIGHT_PLAIN], SHIFT_SIGMA_PX * patch_per_pixel) ** 2)
     floor = NOISE_VARIANCE + (MISALIGNMENT_PX * patch_per_pixel[:, None, None]) ** 2 * _blocks(dx * dx + dy * dy)
     half = 0.5 * independent[:, None, None]
@@ -217,14 +228,16 @@ def _compare(
     obstacle = np.clip(half * np.log(rivals / noisy[_UPRIGHT]), -_CLIP, _CLIP)
     low = plain + floor[:, -1].astype(np.float32)
     road = np.clip(half[:, 0] * np.log(low[1:].min(axis=0) / low[0]), -_CLIP, _CLIP)
-    variance = np.maximum(_blocks(observed * observed)[:, -1], 1e-6)
-    is_explained = plain[0] < (1.0 - _MIN_ROAD_CORRELATION) * variance
+    unexplained = (1.0 - _MIN_CORRELATION) * np.maximum(_block_variance(observed[:, -_BLOCK_PX:])[:, -1], 1e-6)
+    road = np.where(plain[0] < unexplained, road, np.minimum(road, 0.0))
+    road = np.where(plain[1:].min(axis=0) < unexplained, road, np.maximum(road, 0.0))
     return BoxEvidence(
         distance_m,
         obstacle.astype(np.float64),
-        np.where(is_explained, road, np.minimum(road, 0.0)).astype(np.float64),
+        road.astype(np.float64),
         np.minimum(residual[_UPRIGHT], residual[_ROAD]).mean(axis=(1, 2)).astype(np.float64),
         tuple(patches.views),
+        swept_height_m,
     )
 
 
@@ -233,6 +246,11 @@ def _blocks(squares: NDArray[np.float32]) -> NDArray[np.float32]:
     lead = squares.shape[:-2]
     shaped = squares.reshape(*lead, -1, _BLOCK_PX, COLUMNS, _BLOCK_PX)
     return np.asarray(shaped.mean(axis=(-3, -1)))
+
+
+def _block_variance(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Variances over blocks: brightness that changes with the angle of view (asphalt at grazing angles) is no evidence."""
+    return np.asarray(np.maximum(_blocks(values * values) - _blocks(values) ** 2, 0.0))
 
 
 def _gradients(patch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -276,3 +294,18 @@ def patch_level(current: GrayPyramid, distance_m: float, width_m: float) -> int:
     """Pyramid level at which the path's width is nearest above the patch's."""
     ratio = current.intrinsics[0][0, 0] * width_m / (distance_m * PATCH_WIDTH)
     return int(np.clip(np.floor(np.log2(max(ratio, 1.0))), 0, LEVELS - 1))
+
+
+def path_evidence(evidence: BoxEvidence) -> FloatArray:
+    """Strongest obstacle evidence (K,) of any window in the cross-section: the whole path, half of it, or a low barrier.
+
+    The lowest blocks are left out: kerbs and speed bumps are driven over, and the road itself is there.
+    """
+    windows = [evidence.obstacle[:, rows, columns].sum(axis=(1, 2)) for rows, columns in _WINDOWS]
+    return np.asarray(np.max(windows, axis=0))
+
+
+def road_evidence(evidence: BoxEvidence) -> FloatArray:
+    """Evidence (K,) that the road shows across the whole path: the columns' mean, unless one of them speaks against."""
+    lowest = evidence.road.min(axis=1)
+    return np.asarray(np.where(lowest < _COLUMN_VETO, lowest, evidence.road.mean(axis=1)))

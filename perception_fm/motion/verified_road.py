@@ -30,24 +30,28 @@ class VerifiedRoad:
         """Forget all."""
         self._start_m = 0.0
         self._evidence = np.zeros(0)
-        self._lateral_m = np.zeros(0)
+        self._position_m = np.zeros((0, 2))
 
     def update(
-        self, odometer_m: float, distance_m: FloatArray, road_ratio: FloatArray, lateral_m: FloatArray, dt_s: float
+        self, odometer_m: float, distance_m: FloatArray, road_ratio: FloatArray, position_m: FloatArray, dt_s: float
     ) -> FloatArray:
         """Evidence (K,) after this frame at boxes `distance_m` (K,), ascending.
 
-        `road_ratio` (K,): log likelihood ratio of this frame; `lateral_m` (K,): where the path lies there, in a frame that
-        does not turn with the vehicle (odom), so that a changed path drops what was verified beside it.
+        `road_ratio` (K,): log likelihood ratio of this frame; `position_m` (K, 2): where the path's centre lies there, in a
+        frame fixed to the world (odom), so that a changed path drops what was verified beside it.
         """
         self._advance(odometer_m, float(distance_m[-1]))
         centres = self._start_m + (np.arange(len(self._evidence)) + 0.5) * CELL_M - odometer_m
         inside = (centres >= distance_m[0]) & (centres <= distance_m[-1])
         ratio = np.interp(centres, distance_m, road_ratio)
-        lateral = np.interp(centres, distance_m, lateral_m)
-        moved = inside & (np.abs(lateral - self._lateral_m) > _MAX_LATERAL_M)
+        now = np.column_stack([np.interp(centres, distance_m, position_m[:, axis]) for axis in (0, 1)])
+        tangent = np.gradient(now, axis=0)
+        tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+        apart = now - self._position_m
+        aside = np.abs(tangent[:, 0] * apart[:, 1] - tangent[:, 1] * apart[:, 0])
+        moved = inside & ~(aside <= _MAX_LATERAL_M)
         self._evidence[moved] = np.minimum(self._evidence[moved], 0.0)
-        self._lateral_m = np.where(inside & (moved | (self._evidence == 0.0)), lateral, self._lateral_m)
+        self._position_m[moved] = now[moved]
         self._evidence *= np.exp(-dt_s / _MEMORY_S)
         self._evidence[inside] += ratio[inside] * min(1.0, dt_s / _INDEPENDENT_S)
         np.clip(self._evidence, _FLOOR, _CEILING, out=self._evidence)
@@ -57,15 +61,16 @@ class VerifiedRoad:
         """Drop cells behind, add unknown ones ahead."""
         behind = int(np.floor((odometer_m - self._start_m) / CELL_M))
         if behind < 0 or behind > len(self._evidence):
-            self._start_m, self._evidence, self._lateral_m = odometer_m, np.zeros(0), np.zeros(0)
+            self.reset()
+            self._start_m = odometer_m
         elif behind > 0:
             self._start_m += behind * CELL_M
-            self._evidence, self._lateral_m = self._evidence[behind:], self._lateral_m[behind:]
+            self._evidence, self._position_m = self._evidence[behind:], self._position_m[behind:]
         wanted = int(np.ceil((odometer_m + reach_m - self._start_m) / CELL_M)) + 1
         missing = wanted - len(self._evidence)
         if missing > 0:
             self._evidence = np.concatenate([self._evidence, np.zeros(missing)])
-            self._lateral_m = np.concatenate([self._lateral_m, np.zeros(missing)])
+            self._position_m = np.concatenate([self._position_m, np.full((missing, 2), np.nan)])
 
 
 def verified_distance_m(

@@ -1,0 +1,267 @@
+"""The motion stage: everything that is known about the path without a network.
+
+tracks -> ego motion -> road plane -> swept boxes -> obstacles and verified road. It needs the camera's mounting and its
+motion; without either the answer is UNVERIFIED, with the reason named.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.config import PerceptionConfig
+from perception_fm.geometry.ego import EgoState
+from perception_fm.geometry.path import PredictedPath
+from perception_fm.geometry.road_plane import PlaneEstimate, plane_from_mounting, predict_plane
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoViews
+from perception_fm.motion.ground_contact import ground_contact_m
+from perception_fm.motion.metric_scale import SpeedFromRoad
+from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
+from perception_fm.motion.plane_fit import fit_plane
+from perception_fm.motion.road_alignment import align_roads, nearest_visible_m
+from perception_fm.motion.swept_boxes import (
+    BoxEvidence,
+    box_distances,
+    box_geometry,
+    path_evidence,
+    road_evidence,
+    sweep_boxes,
+)
+from perception_fm.motion.verified_road import VerifiedRoad, verified_distance_m
+from perception_fm.motion.warp import GrayPyramid
+from perception_fm.types import PathSweep, ScaleSource
+
+FloatArray = NDArray[np.float64]
+
+_NEAREST_BOX_M = 4.0
+_HEADING_MEMORY_S = 0.6
+_CURVATURE_MEMORY_S = 1.0
+_YAW_RATE_NOISE_RPS = math.radians(0.3)  # gyro bias and lane keeping; at 12 m/s it would bend the path by 0.8 m at 60 m
+_MIN_CURVATURE_SPEED_MPS = 2.0
+_MAX_CURVATURE_PER_M = 0.2  # a 5 m turning radius
+_REACH = 1.3  # the road plane is measured a little beyond what was verified, or it could never reach further
+_SUSPICION = 3.0  # log odds from which an unconfirmed obstacle already ends the verified road
+
+
+@dataclass(frozen=True, eq=False)
+class RectifiedFrame:
+    """A pinhole grey image (H, W) uint8 with K (3, 3); `base_from_camera` of the rectified optical frame."""
+
+    stamp_ns: int
+    gray: NDArray[np.uint8]
+    intrinsics: FloatArray
+    base_from_camera: RigidTransform | None
+    ego: EgoState | None
+
+
+@dataclass
+class MotionReport:
+    """What motion says about one frame; `tracks` are obstacle hypotheses, the confirmed ones among them."""
+
+    reasons: list[str] = field(default_factory=list)
+    path: PredictedPath | None = None
+    road: PlaneEstimate | None = None
+    views: EgoViews | None = None
+    evidence: BoxEvidence | None = None
+    sweep: PathSweep | None = None
+    tracks: tuple[ObstacleTrack, ...] = ()
+    odometer_m: float = 0.0
+    speed_mps: float = math.nan
+    scale_source: ScaleSource = ScaleSource.NONE
+    verified_m: float = 0.0
+    latency_ms: dict[str, float] = field(default_factory=dict)
+
+
+class MotionStage:
+    """Owns all temporal state of the geometry-only half."""
+
+    def __init__(self, config: PerceptionConfig, ego_mask: NDArray[np.uint8] | None = None) -> None:
+        self._config = config
+        self._ego = EgoMotionStage(config.tracking, ego_mask)
+        self._speed = SpeedFromRoad()
+        self._verified = VerifiedRoad()
+        self._obstacles = ObstacleTracks()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that came before, as after a clock jump."""
+        self._ego.reset()
+        self._speed.reset()
+        self._verified.reset()
+        self._obstacles.reset()
+        self._stamp_ns: int | None = None
+        self._road: PlaneEstimate | None = None
+        self._heading: float | None = None
+        self._last_ego: EgoState | None = None
+        self._curvature = 0.0
+        self._odometer_m = 0.0
+        self._verified_m = 0.0
+
+    def update(self, frame: RectifiedFrame) -> MotionReport:
+        """Take one frame, later than the one before."""
+        clock = _StageClock()
+        report = MotionReport(latency_ms=clock.latency_ms)
+        dt_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = frame.stamp_ns
+        self._ego.track(frame.gray, frame.stamp_ns)
+        clock.stop("track")
+        if frame.base_from_camera is None:
+            report.reasons.append("camera mounting unknown")
+            self._verified_m = 0.0
+            return report
+        mounting = plane_from_mounting(frame.base_from_camera)
+        self._road = mounting if self._road is None else predict_plane(self._road, mounting, dt_s)
+        pyramid = GrayPyramid.build(frame.gray, frame.intrinsics)
+        has_speed = frame.ego is not None and frame.ego.has_translation
+        assumed = 1.0 if not math.isfinite(self._speed.speed_mps) else self._speed.speed_mps
+        views = self._ego.views(pyramid, frame.stamp_ns, frame.ego, frame.base_from_camera, assumed)
+        clock.stop("ego")
+        report.views = views
+        report.path = self._predict_path(frame, views, dt_s)
+        report.speed_mps, report.scale_source = self._scale(frame.ego, views, mounting, report.path, dt_s)
+        if not has_speed:
+            report.reasons.append("no odometry" if frame.ego is None else "odometry without translation")
+        self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
+        report.odometer_m = self._odometer_m
+        self._obstacles.predict(dt_s)
+        if views.references and report.scale_source is not ScaleSource.NONE:
+            self._look(frame, pyramid, report, dt_s, clock)
+        else:
+            report.reasons.append(_why_blind(frame, report))
+            self._verified_m = 0.0
+        report.road = self._road
+        report.tracks = tuple(self._obstacles.tracks)
+        report.verified_m = self._capped(self._verified_m)
+        return report
+
+    def _look(
+        self, frame: RectifiedFrame, pyramid: GrayPyramid, report: MotionReport, dt_s: float, clock: _StageClock
+    ) -> None:
+        """Road plane, boxes, obstacles, verified road: the part that needs a baseline."""
+        assert self._road is not None and report.path is not None and report.views is not None
+        sweep_config, path = self._config.sweep, report.path
+        aligned = align_roads(pyramid, report.views.references, self._road, path, _REACH * self._verified_m)
+        self._road = aligned.near
+        clock.stop("road")
+        nearest = nearest_visible_m(self._road, frame.intrinsics, frame.gray.shape[0])
+        if nearest > 0.5 * sweep_config.max_distance_m:
+            report.reasons.append("no road in view")
+            self._verified_m = 0.0
+            return
+        distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), sweep_config.max_distance_m)
+        evidence = sweep_boxes(pyramid, aligned, path, distances, sweep_config.swept_height_m)
+        clock.stop("sweep")
+        ratio = path_evidence(evidence)
+        for track in self._obstacles.update(self._odometer_m, distances, ratio, dt_s):
+            self._measure(track, pyramid, evidence, path)
+        clock.stop("obstacles")
+        road_ratio = road_evidence(evidence)
+        position = self._path_in_odom(path, distances, frame.ego)
+        memory = self._verified.update(self._odometer_m, distances, road_ratio, position, dt_s)
+        self._verified_m, is_free = verified_distance_m(
+            distances, memory, nearest, self._road.height_m, sweep_config.min_obstacle_height_m
+        )
+        report.evidence = evidence
+        report.sweep = PathSweep(distances, ratio, road_ratio, is_free)
+        clock.stop("free_space")
+
+    def _measure(
+        self, track: ObstacleTrack, pyramid: GrayPyramid, evidence: BoxEvidence, path: PredictedPath
+    ) -> None:
+        """Fit the plane where the track is, and find where it meets the road."""
+        assert self._road is not None
+        distance = track.distance_m(self._odometer_m)
+        row = int(np.argmin(np.abs(evidence.distance_m - distance)))
+        width = 2.0 * path.half_width_m
+        start = float(evidence.distance_m[row]) if track.fit is None else distance
+        box = box_geometry(start, path, self._road, 0.0, self._config.sweep.swept_height_m, width)
+        fit = fit_plane(pyramid, evidence.views[row], box, self._road, width)
+        if fit is not None and is_trustworthy(fit, distance):
+            track.measure(fit, self._odometer_m)
+            distance = track.distance_m(self._odometer_m)
+        track.ground_m = ground_contact_m(pyramid, evidence.views[row], distance, path, self._road)
+
+    def _predict_path(self, frame: RectifiedFrame, views: EgoViews, dt_s: float) -> PredictedPath:
+        """Heading from the focus of expansion (it includes the mounting's yaw error), curvature from odometry."""
+        assert frame.base_from_camera is not None
+        share = 1.0 - math.exp(-dt_s / _HEADING_MEMORY_S)
+        ego = frame.ego
+        wanted = 0.0
+        if ego is not None and ego.has_translation and ego.speed_mps > _MIN_CURVATURE_SPEED_MPS:
+            turning = math.copysign(max(abs(ego.yaw_rate_rps) - _YAW_RATE_NOISE_RPS, 0.0), ego.yaw_rate_rps)
+            wanted = float(np.clip(turning / ego.speed_mps, -_MAX_CURVATURE_PER_M, _MAX_CURVATURE_PER_M))
+        self._curvature += (1.0 - math.exp(-dt_s / _CURVATURE_MEMORY_S)) * (wanted - self._curvature)
+        if self._heading is None:
+            forward = frame.base_from_camera.rotation[0]
+            self._heading = float(forward[0] / forward[2])
+        if views.focus is not None:
+            chord = 0.5 * self._curvature * float(views.references[-1].travel_m[2])
+            self._heading += share * (float(views.focus[0]) - chord - self._heading)
+        return PredictedPath(
+            self._heading,
+            self._curvature,
+            0.5 * self._config.vehicle.width_m,
+            float(frame.base_from_camera.translation_m[1]),
+        )
+
+    def _scale(
+        self, ego: EgoState | None, views: EgoViews, mounting: PlaneEstimate, path: PredictedPath, dt_s: float
+    ) -> tuple[float, ScaleSource]:
+        """Speed along the path and where it comes from."""
+        if ego is not None and ego.has_translation:
+            self._speed.reset()
+            return ego.speed_mps, ScaleSource.ODOMETRY
+        had_speed = math.isfinite(self._speed.speed_mps)
+        self._speed.update(views, mounting, path, dt_s)
+        if had_speed and math.isfinite(self._speed.speed_mps):
+            return self._speed.speed_mps, ScaleSource.CAMERA_HEIGHT
+        return math.nan, ScaleSource.NONE
+
+    def _path_in_odom(self, path: PredictedPath, distances: FloatArray, ego: EgoState | None) -> FloatArray:
+        """Positions (K, 2) of the path's boxes in the world: odom where odometry exists, else along the odometer."""
+        across = -path.centre_x_m(distances)
+        if ego is None or not ego.has_translation:
+            return np.column_stack([distances + self._odometer_m, across])
+        ahead = np.column_stack([distances, across, np.zeros(len(distances))])
+        return np.asarray(ego.odom_from_base.apply(ahead)[:, :2])
+
+    def _travelled_m(self, ego: EgoState | None, speed_mps: float, dt_s: float) -> float:
+        """Path length since the frame before: from poses where odometry exists, else from the speed."""
+        before, self._last_ego = self._last_ego, ego
+        if ego is not None and ego.has_translation and before is not None and before.has_translation:
+            moved = before.odom_from_base.inverse().apply(ego.odom_from_base.translation_m)
+            return float(moved[0])
+        return dt_s * speed_mps if math.isfinite(speed_mps) else 0.0
+
+    def _capped(self, verified_m: float) -> float:
+        """Verified road ends before anything suspected to stand on it."""
+        suspects = [t.distance_m(self._odometer_m) for t in self._obstacles.tracks if t.log_ratio >= _SUSPICION]
+        return max(0.0, min([verified_m, *suspects]))
+
+
+def _why_blind(frame: RectifiedFrame, report: MotionReport) -> str:
+    speed = frame.ego.speed_mps if frame.ego is not None and frame.ego.has_translation else report.speed_mps
+    if math.isfinite(speed) and speed < -MIN_TRAVEL_M:
+        return "reversing"
+    if math.isfinite(speed) and abs(speed) * 0.5 < 2.0 * MIN_TRAVEL_M:
+        return "standing still"
+    return "warming up"
+
+
+class _StageClock:
+    """Milliseconds of each stage, one after the other."""
+
+    def __init__(self) -> None:
+        self.latency_ms: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stop(self, stage: str) -> None:
+        """End a stage."""
+        now = time.perf_counter()
+        self.latency_ms[stage] = (now - self._last) * 1e3
+        self._last = now
