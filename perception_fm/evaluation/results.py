@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -53,6 +54,9 @@ def _obstacle_record(obstacle: Obstacle) -> dict[str, Any]:
         "slope_rad": obstacle.slope_rad,
         "slope_sigma_rad": obstacle.slope_sigma_rad,
         "planarity": obstacle.planarity,
+        "expansion": obstacle.expansion,
+        "expansion_sigma": obstacle.expansion_sigma,
+        "window_s": obstacle.window_s,
         "track_count": obstacle.track_count,
         "centre_base_m": obstacle.centre_base_m.tolist(),
         "size_m": obstacle.size_m.tolist(),
@@ -162,6 +166,8 @@ def _latency_summary(frames: Sequence[Mapping[str, Any]]) -> dict[str, dict[str,
     for frame in frames:
         for stage, milliseconds in frame["latency_ms"].items():
             stages.setdefault(stage, []).append(milliseconds)
+    if "total" in stages:
+        stages["total"] = stages.pop("total")  # the sum belongs below its parts
     return {
         stage: {"p50": float(np.percentile(values, 50)), "p99": float(np.percentile(values, 99))}
         for stage, values in stages.items()
@@ -192,5 +198,7 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise PerceptionError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perception_fm.config import PerceptionConfig
 from perception_fm.types import CameraFrame, Mode, Obstacle, PathState, PerceptionResult
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
-from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project
+from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project, stored_axes
 from perception_fm.visual.track_colours import time_to_contact_s
 
 GREEN: Colour = (96, 190, 40)
@@ -30,6 +30,7 @@ STATE_COLOURS = {
     PathState.FLAT_PHANTOM: AMBER,
 }
 _TICKS_M = (10, 20, 40, 60, 80)
+_TICK_SPACING_PX = 14.0
 _TTC_RANGE_S = (1.5, 20.0)  # from hot to cold
 _TTC_BINS = 10
 _TAIL_PX = 14.0  # longer tails of near tracks would cover the picture
@@ -40,7 +41,7 @@ def draw_overlay(frame: CameraFrame, result: PerceptionResult, config: Perceptio
     """A new (H, W, 3) BGR picture of `result` on the frame that it came from; any image size, grey or colour."""
     image = cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR) if frame.image.ndim == 2 else frame.image.copy()
     pen = Pen(image)
-    road = RoadFrame.of(result)
+    road = RoadFrame.of(frame, result)
     if road is not None:
         _draw_corridor(pen, frame, result, road, config)
     _draw_tracks(pen, frame, result)
@@ -66,23 +67,24 @@ def _draw_corridor(
     if free is not None:
         pen.tint(np.concatenate([free[0], free[1][::-1]]), GREEN, 0.38)
         pen.lines(free, GREEN, pen.line_px)
+    row = float(pen.height)
     for distance_m in _TICKS_M:
-        if distance_m < end_m:
-            _draw_tick(pen, frame, road, half_width_m, distance_m)
+        edge = crossing_pixels(frame, road, half_width_m, distance_m) if distance_m < end_m else None
+        # Far off they crowd; an unreadable one is left out.
+        if edge is not None and edge[1, 1] < row - _TICK_SPACING_PX * pen.scale:
+            row = float(edge[1, 1])
+            _draw_tick(pen, edge[1], f"{distance_m:.0f}")
     end = crossing_pixels(frame, road, half_width_m, free_m) if free is not None else None
     if end is not None:
         pen.lines(end[None], GREEN, 2 * pen.line_px)
 
 
-def _draw_tick(pen: Pen, frame: CameraFrame, road: RoadFrame, half_width_m: float, distance_m: float) -> None:
-    """A short mark beside the right edge of the corridor with its distance."""
-    edge = crossing_pixels(frame, road, half_width_m, distance_m)
-    if edge is None:
-        return
-    x, y = edge[1]
+def _draw_tick(pen: Pen, edge_px: NDArray[np.float64], text: str) -> None:
+    """A short mark beside the right edge (2,) of the corridor with its distance."""
+    x, y = edge_px
     length = 10.0 * pen.scale
     pen.lines(np.array([[[x, y], [x + length, y]]]), WHITE, 1)
-    pen.text(f"{distance_m:.0f}", int(x + 1.4 * length), int(y + 0.4 * length), 0.42, WHITE)
+    pen.text(text, int(x + 1.4 * length), int(y + 0.4 * length), 0.45, WHITE)
 
 
 def _draw_tracks(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
@@ -98,7 +100,7 @@ def _draw_tracks(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None
     with np.errstate(divide="ignore"):
         place = (np.log(ttc_s) - low) / (high - low)
     bins = np.clip(np.nan_to_num(place, nan=1.0, posinf=1.0, neginf=0.0) * _TTC_BINS, 0, _TTC_BINS - 1).astype(int)
-    start = project(frame, np.column_stack([motion.rays_reference, np.ones(len(motion))]))
+    start = project(frame, stored_axes(frame, np.column_stack([motion.rays_reference, np.ones(len(motion))])))
     way = start - motion.pixels_current
     length = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)
     tail = motion.pixels_current + way * np.minimum(1.0, _TAIL_PX * pen.scale / length)[:, None]
@@ -116,7 +118,7 @@ def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
     """A cross at the focus of expansion and the road's horizon as ticks at both borders."""
     arm = 9.0 * pen.scale
     if result.focus_of_expansion is not None:
-        focus = project(frame, np.append(result.focus_of_expansion, 1.0)[None])[0]
+        focus = project(frame, stored_axes(frame, np.append(result.focus_of_expansion, 1.0)[None]))[0]
         if np.isfinite(focus).all():
             pen.lines(focus + np.array([[[-arm, 0.0], [arm, 0.0]], [[0.0, -arm], [0.0, arm]]]), WHITE, 1)
     if result.road is not None and abs(result.road.normal_over_height[1]) > 0.0:
@@ -124,7 +126,7 @@ def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
         for side in (-1.0, 1.0):
             # The horizon is where the plane's inverse depth vanishes; half way out, where any lens still sees it.
             x = side * 0.5 * frame.camera.width / (2.0 * frame.camera.fx)
-            pixel = project(frame, np.array([[x, -(a * x + c) / b, 1.0]]))[0]
+            pixel = project(frame, stored_axes(frame, np.array([[x, -(a * x + c) / b, 1.0]])))[0]
             if np.isfinite(pixel).all():
                 pen.lines(pixel + np.array([[[-2.0 * arm, 0.0], [2.0 * arm, 0.0]]]), WHITE, 1)
 
@@ -162,8 +164,9 @@ def _face_pixels(frame: CameraFrame, result: PerceptionResult, obstacle: Obstacl
         return None
     length, width, height = obstacle.size_m
     x, y, z = obstacle.centre_base_m
+    near_m = x - 0.5 * np.nan_to_num(length)  # one look does not tell how deep a thing is: its centre is its face then
     corners = np.array([
-        [x - 0.5 * length, y + side * 0.5 * width, z + up * 0.5 * height] for side in (-1, 1) for up in (-1, 1)
+        [near_m, y + side * 0.5 * width, z + up * 0.5 * height] for side in (-1, 1) for up in (-1, 1)
     ])
     if not np.isfinite(corners).all():
         return None
@@ -176,7 +179,7 @@ def _obstacle_text(obstacle: Obstacle) -> str:
     if np.isfinite(obstacle.distance_m):
         parts.append(f"{obstacle.distance_m:.1f} +-{obstacle.distance_sigma_m:.1f} m")
     if np.isfinite(obstacle.ttc_s):
-        parts.append(f"{obstacle.ttc_s:.1f} +-{obstacle.ttc_sigma_s:.1f} s")
+        parts.append(f"{obstacle.ttc_s:.1f} +-{obstacle.ttc_sigma_s:.2f} s")
     return "   ".join(parts) if obstacle.is_confirmed else f"? {'   '.join(parts)}"
 
 

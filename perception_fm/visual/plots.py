@@ -48,6 +48,7 @@ _STYLE = {
     "legend.fontsize": 8.0,
 }
 _LATENCY_COLOURS = ("#2a6fdb", "#1f9d4d", "#e8951c", "#b02bb0", "#0e9aa7", "#d93a3a", "#7a5c3a", "#5b636e")
+_LONGEST_TTC_S = 10.0  # while the vehicle stops it grows without bound and would flatten all else
 _HEADROOM = 1.2  # the legend stands above the highest line
 _MAX_OBSTACLES_IN_LEGEND = 5
 
@@ -156,7 +157,7 @@ def _draw_contact_time(axes: Axes, time_s: FloatArray, frames: Sequence[Record])
         axes.fill_between(when, ttc_s - sigma_s, ttc_s + sigma_s, color=colour, alpha=0.2, linewidth=0)
         axes.plot(when, ttc_s, color=colour, linewidth=1.4, marker=".", markersize=3.5)
     axes.set(ylabel="time to\ncontact (s)")
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, min(_LONGEST_TTC_S, axes.get_ylim()[1]))
 
 
 def _confirmed(

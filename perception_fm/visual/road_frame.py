@@ -26,11 +26,11 @@ class RoadFrame:
     curvature_per_m: float
 
     @staticmethod
-    def of(result: PerceptionResult) -> RoadFrame | None:
+    def of(frame: CameraFrame, result: PerceptionResult) -> RoadFrame | None:
         """From the measured road where there is one, else from the mounting; None when neither is known."""
         mounting = result.base_from_camera
         if result.road is not None:
-            normal_over_height = result.road.normal_over_height
+            normal_over_height = stored_axes(frame, result.road.normal_over_height)
         elif mounting is not None:
             normal_over_height = -mounting.rotation[2] / mounting.translation_m[2]
         else:
@@ -53,6 +53,11 @@ class RoadFrame:
         ahead = ahead + right_m * np.sin(angle)
         right = right_m * np.cos(angle) - left
         return np.asarray(self.origin_m + ahead[:, None] * self.forward + right[:, None] * self.right)
+
+
+def stored_axes(frame: CameraFrame, directions: FloatArray) -> FloatArray:
+    """Directions (..., 3) of the rectified optical frame, which results speak of, in that of the stored image."""
+    return np.asarray(directions @ frame.camera.rectification)
 
 
 def project(frame: CameraFrame, points_camera_m: FloatArray) -> FloatArray:
