@@ -39,7 +39,8 @@ def time_to_contact_s(motion: MotionField, focus_of_expansion: FloatArray) -> Fl
         )
     outward = np.einsum("ni,ni->n", radial, flow - np.einsum("nij,nj->ni", turning, rotation))
     with np.errstate(divide="ignore"):
-        ttc_s = motion.window_s * radius / np.maximum(outward, 0.0)
+        # e = b / (Z - b) with the radius at the window's start, so that T / e counts from its end.
+        ttc_s = motion.window_s * np.maximum(radius - outward, 0.0) / np.maximum(outward, 0.0)
     return np.where(radius > _MIN_RADIUS, ttc_s, np.nan)
 
 

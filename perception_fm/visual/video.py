@@ -34,6 +34,7 @@ class VideoWriter:
         self._size: tuple[int, int] | None = None
         self.frame_count = 0
         try:
+            self._partial.touch()  # PyAV opens the file only with the first frame
             self._container = av.open(str(self._partial), "w", format="mp4", options={"movflags": "faststart"})
         except OSError as error:
             raise PerceptionError(f"cannot write the video {path}: {error.strerror}") from error

@@ -1,0 +1,121 @@
+"""The overlay says what the result says: green where verified, red where confirmed, never green where unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perception_fm.config import PerceptionConfig
+from perception_fm.types import Mode, MotionField, PathState
+from perception_fm.visual.overlay import STATE_COLOURS, draw_overlay
+
+CONFIG = PerceptionConfig()
+BACKGROUND = 90
+
+
+def road_pixel(picture: np.ndarray, distance_m: float) -> np.ndarray:
+    """Colour (3,) in the middle of the path of the 640x480 scene."""
+    return picture[round(240 + 640 * 1.5 / distance_m), 320].astype(int)
+
+
+def is_green(pixel: np.ndarray) -> bool:
+    return bool(pixel[1] > pixel[0] + 20 and pixel[1] > pixel[2] + 20)
+
+
+@pytest.mark.parametrize("is_colour", [True, False])
+@pytest.mark.parametrize("size", [(1280, 720), (1226, 370), (160, 120), (33, 17)])
+def test_any_size_grey_or_colour_with_everything_drawn(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any], size: tuple[int, int], is_colour: bool
+) -> None:
+    rng = np.random.default_rng(1)
+    rays = rng.uniform(-0.3, 0.3, (50, 2))
+    motion = MotionField(
+        0, rays * 0.97, rays, rays * size[0], np.full(50, 0.2), np.zeros(50, dtype=np.intp), 0.2, float(size[0])
+    )
+    scene = make_scene(
+        *size, is_colour, state=PathState.OBSTACLE, mode=Mode.DEGRADED, reasons=("one", "two"), motion=motion,
+        verified_free_distance_m=12.0, obstacles=(make_obstacle(20.0), make_obstacle(30.0, is_confirmed=False)),
+        focus_of_expansion=np.array([0.01, -0.01]),
+    )
+    before = scene.frame.image.copy()
+    picture = draw_overlay(scene.frame, scene.result, CONFIG)
+    assert picture.shape == (size[1], size[0], 3)
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(scene.frame.image, before)
+
+
+def test_road_is_green_up_to_the_verified_distance_and_grey_beyond(make_scene: Callable[..., Any]) -> None:
+    scene = make_scene(state=PathState.FREE_VERIFIED, verified_free_distance_m=15.0)
+    picture = draw_overlay(scene.frame, scene.result, CONFIG)
+    assert is_green(road_pixel(picture, 8.0))
+    assert is_green(road_pixel(picture, 14.0))
+    beyond = road_pixel(picture, 20.0)
+    assert beyond.max() - beyond.min() <= 2
+    assert beyond[0] > BACKGROUND
+
+
+def test_unknown_road_is_never_green(make_scene: Callable[..., Any]) -> None:
+    scene = make_scene()
+    picture = draw_overlay(scene.frame, scene.result, CONFIG)
+    assert not any(is_green(road_pixel(picture, distance_m)) for distance_m in (5.0, 10.0, 20.0, 50.0))
+
+
+def test_confirmed_obstacle_is_red_around_its_face_and_unconfirmed_is_not(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    for is_confirmed in (True, False):
+        scene = make_scene(obstacles=(make_obstacle(16.0, is_confirmed=is_confirmed),))
+        picture = draw_overlay(scene.frame, scene.result, CONFIG).astype(int)
+        # A face 2 m wide and high at 16 m: u = 320 -+ 40, v from 240 + 640 * (1.5 - 2) / 16 = 220 to 300.
+        for edge in (picture[260, 280], picture[260, 360], picture[220, 310], picture[300, 310]):
+            assert (edge[2] > edge[1] + 100) == is_confirmed
+        if is_confirmed:
+            assert picture[260, 320, 2] > BACKGROUND + 5
+
+
+def test_obstacle_of_unknown_place_is_a_bar_across_the_path(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    item = make_obstacle(16.0, centre_base_m=np.full(3, math.nan))
+    scene = make_scene(obstacles=(item,))
+    pixel = draw_overlay(scene.frame, scene.result, CONFIG)[300, 320].astype(int)
+    assert pixel[2] > pixel[1] + 100
+
+
+def test_obstacle_of_unknown_distance_is_still_named_by_the_banner(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    item = make_obstacle(math.nan, centre_base_m=np.full(3, math.nan), ttc_s=math.nan)
+    scene = make_scene(state=PathState.OBSTACLE, obstacles=(item,))
+    picture = draw_overlay(scene.frame, scene.result, CONFIG)
+    np.testing.assert_array_equal(picture[1, 1], STATE_COLOURS[PathState.OBSTACLE])
+
+
+@pytest.mark.parametrize("state", list(PathState))
+def test_banner_has_the_colour_of_the_state(make_scene: Callable[..., Any], state: PathState) -> None:
+    scene = make_scene(state=state, verified_free_distance_m=5.0)
+    np.testing.assert_array_equal(draw_overlay(scene.frame, scene.result, CONFIG)[1, 1], STATE_COLOURS[state])
+
+
+def test_every_state_has_its_own_colour() -> None:
+    assert len(set(STATE_COLOURS.values())) == len(PathState)
+
+
+def test_unknown_mounting_draws_no_road(make_scene: Callable[..., Any]) -> None:
+    scene = make_scene(base_from_camera=None, verified_free_distance_m=15.0)
+    picture = draw_overlay(scene.frame, scene.result, CONFIG)
+    assert (picture[60:] == BACKGROUND).all()
+
+
+def test_degradation_is_written_at_the_lower_border(make_scene: Callable[..., Any]) -> None:
+    nominal, degraded = (
+        draw_overlay(scene.frame, scene.result, CONFIG)[-12:, :60]
+        for scene in (make_scene(base_from_camera=None),
+                      make_scene(base_from_camera=None, mode=Mode.UNTRUSTED, reasons=("no camera_info",)))
+    )
+    assert (nominal == BACKGROUND).all()
+    assert (degraded != BACKGROUND).any()
