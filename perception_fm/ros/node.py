@@ -17,7 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpHandle, JumpThreshold, TimeJump
 from rclpy.duration import Duration
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import InvalidHandle, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
@@ -217,6 +217,8 @@ def main(args: list[str] | None = None) -> int:
     if node.config.autostart:
         node.start_up()
     stop.wait()
+    # A second SIGINT (a terminal's and then ros2 launch's) must not kill the process while the interpreter ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     node.shut_down()
     executor.shutdown()
     spinner.join()
@@ -227,7 +229,14 @@ def main(args: list[str] | None = None) -> int:
 
 def _spin(executor: MultiThreadedExecutor, stop: threading.Event, failures: list[Exception]) -> None:
     try:
-        executor.spin()
+        while True:
+            try:
+                executor.spin()
+                break
+            except InvalidHandle:
+                # A transition destroyed a subscription while the executor was collecting its events; rclpy guards the
+                # subscription itself against that but not the event handlers beside it. The next round is without it.
+                continue
     except Exception as error:  # a callback failed: the process ends, and whoever launched it may start it again
         traceback.print_exc()
         failures.append(error)
