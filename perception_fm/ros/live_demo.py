@@ -14,6 +14,7 @@ from typing import Any
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -24,7 +25,6 @@ from perception_fm.ros.bag_topics import BagTopics, find_topics
 from perception_fm.ros.bag_transforms import bag_transforms, mounting_config
 from perception_fm.ros.messages import stamp_ns
 from perception_fm.ros.node_process import NODE_NAME, NodeProcess
-from perception_fm.ros.qos import output_qos
 from perception_fm.ros.replay import BagReplay, ReplayOptions
 from perception_fm_msgs.msg import FakeWallReport, FreeSpace, ObstacleArray, PerceptionStatus
 
@@ -34,6 +34,8 @@ OUTPUT_TYPES = {
     "obstacles": ObstacleArray,
     "status": PerceptionStatus,
 }
+# Nothing may get lost while this process plays the clip: what is missing shall be the node's doing.
+_KEEP_ALL_QOS = QoSProfile(depth=10_000, reliability=ReliabilityPolicy.RELIABLE)
 _START_TIMEOUT_S = 60.0  # a cold start reads all Python modules from disk
 _SUBSCRIBE_TIMEOUT_S = 10.0
 _LAST_ANSWER_S = 3.0  # after the last image; the answers to a clip in real time take milliseconds
@@ -69,6 +71,11 @@ class LiveAnswers:
     def dropped(self) -> int:
         """Images that the node says it dropped."""
         return max((status.dropped_count for status in self.outputs["status"].values()), default=0)
+
+    @property
+    def received(self) -> int:
+        """Images that the node says it received; fewer than played when the machine is too busy to take them."""
+        return max((status.received_count for status in self.outputs["status"].values()), default=0)
 
     @property
     def ages_s(self) -> list[float]:
@@ -122,7 +129,7 @@ def _converse(
         def keep(message: Any, messages: dict[int, Any] = messages) -> None:
             messages[stamp_ns(message.header.stamp)] = message
 
-        node.create_subscription(message_type, f"/{NODE_NAME}/{topic}", keep, output_qos())
+        node.create_subscription(message_type, f"/{NODE_NAME}/{topic}", keep, _KEEP_ALL_QOS)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     spinner = threading.Thread(target=_spin, args=(executor,), name="demo", daemon=True)
