@@ -34,8 +34,8 @@ test: lint  ## linters and all tests (PYTEST="test/motion -k sweep" selects)
 	@env $(ISOLATED) .venv/bin/ros-env .venv/bin/python -m pytest $(PYTEST)
 
 lint: setup  ## ruff, and mypy in strict mode on the core
-	@.venv/bin/ruff check .
-	@if grep -q '"is_wheels": true' .venv/workspace.json; then .venv/bin/mypy; \
+	@.venv/bin/python -m ruff check .
+	@if grep -q '"is_wheels": true' .venv/workspace.json; then .venv/bin/python -m mypy; \
 	else echo 'mypy: skipped, types are checked against the NumPy that comes with the wheels'; fi
 
 deps:  ## as root: install the Debian/Ubuntu packages that are missing

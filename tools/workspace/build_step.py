@@ -69,7 +69,7 @@ def _sourced_values(layout: Layout, source: RosSource) -> dict[str, str]:
     if done.returncode:
         raise SetupError(f"{setup_file} cannot be sourced: {done.stderr.decode(errors='replace').strip()}")
     sourced = dict(item.split("=", 1) for item in done.stdout.decode().split("\0") if "=" in item)
-    prefixes = [Path(entry) for entry in sourced["AMENT_PREFIX_PATH"].split(os.pathsep)]
+    prefixes = [layout.venv, *(Path(entry) for entry in sourced["AMENT_PREFIX_PATH"].split(os.pathsep))]
     values = {}
     for name in SEARCH_PATHS:
         entries = [entry for entry in sourced.get(name, "").split(os.pathsep) if entry]
