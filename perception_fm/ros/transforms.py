@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from typing import Protocol
+
 from rclpy.node import Node
 from rclpy.time import Time
 
@@ -69,7 +70,9 @@ class TfTransforms:
 
         self._tf2 = tf2_ros
         self._base_frame = base_frame
-        self._buffer = tf2_ros.Buffer(node=node)
+        # Not Buffer(node=node): on the node it leaves a service and a clock callback behind for every configure. Clock
+        # jumps reach it through `clear`.
+        self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
 
     def base_from_sensor(self, frame_id: str, stamp_ns: int, timeout_s: float = 0.0) -> RigidTransform:
