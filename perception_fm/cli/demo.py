@@ -60,10 +60,8 @@ def command(ctx: click.Context, output: Path, bag: Path) -> None:
 def live_lines(answers: LiveAnswers) -> list[str]:
     """What the live node did, for a terminal."""
     answered = answers.answered_ns
-    lines = [
-        f"images: {len(answers.image_stamps_ns)} played, {answers.received} received, {len(answered)} answered, "
-        f"{answers.dropped} dropped for a newer one"
-    ]
+    played = f"{len(answers.image_stamps_ns)} played, {answers.received} received"
+    lines = [f"images: {played}, {len(answered)} answered, {answers.dropped} dropped for a newer one"]
     if not answered:
         return [*lines, "FAILED: no image got all of its outputs"]
     if answers.foreign_claims:
