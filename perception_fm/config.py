@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import math
 import typing
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ def setting(
 class MountingConfig:
     """Where the camera sits on the vehicle, used when no transform (TF) gives it."""
 
-    height_m: float = setting(math.nan, "camera height above the road; NaN: unknown, TF must give it", low=0.1, high=10.0)
+    height_m: float = setting(math.nan, "camera height above the road; NaN: unknown, TF gives it", low=0.1, high=10.0)
     pitch_rad: float = setting(0.0, "positive when the camera looks down", low=-0.8, high=0.8)
     roll_rad: float = setting(0.0, "positive when the right side goes down", low=-0.8, high=0.8)
     yaw_rad: float = setting(0.0, "positive when the camera looks left", low=-3.15, high=3.15)
@@ -69,6 +70,15 @@ class TrackingConfig:
         (), "bonnet or wiper polygon: x0, y0, x1, y1, ... as fractions of image width and height", low=0.0, high=1.0
     )
 
+    def __post_init__(self) -> None:
+        windows = self.windows_s
+        if not windows or any(later <= earlier for earlier, later in itertools.pairwise(windows)):
+            raise ConfigError(f"tracking.windows_s needs at least one window, shortest first, got {list(windows)}")
+        if self.ego_mask and (len(self.ego_mask) < 6 or len(self.ego_mask) % 2):
+            raise ConfigError(
+                f"tracking.ego_mask needs x, y of at least three corners or nothing, got {len(self.ego_mask)} numbers"
+            )
+
 
 @dataclass(frozen=True)
 class SweepConfig:
@@ -79,6 +89,13 @@ class SweepConfig:
     min_obstacle_height_m: float = setting(
         0.5, "free road is verified against obstacles at least this high", low=0.1, high=2.0, live=True
     )
+
+    def __post_init__(self) -> None:
+        if self.min_obstacle_height_m > self.swept_height_m:
+            raise ConfigError(
+                f"sweep.min_obstacle_height_m ({self.min_obstacle_height_m}) must not exceed sweep.swept_height_m "
+                f"({self.swept_height_m}): the boxes would never reach such an obstacle"
+            )
 
 
 @dataclass(frozen=True)
@@ -98,9 +115,13 @@ class NodeConfig(PerceptionConfig):
 
     camera_name: str = setting("front", "prefix of frames and the name in diagnostics")
     base_frame: str = setting("base_link", "vehicle frame, REP 105")
-    image_transport: str = setting("raw", "raw: sensor_msgs/Image, compressed: CompressedImage", choices=("raw", "compressed"))
+    image_transport: str = setting(
+        "raw", "raw: sensor_msgs/Image, compressed: CompressedImage", choices=("raw", "compressed")
+    )
     image_reliability: str = setting(
-        "auto", "QoS of the image subscription; auto adopts the publisher's", choices=("auto", "reliable", "best_effort")
+        "auto",
+        "QoS of the image subscription; auto adopts the publisher's",
+        choices=("auto", "reliable", "best_effort"),
     )
     stale_after_s: float = setting(0.5, "no image for this long makes the camera stale", low=0.05, high=10.0, live=True)
     latency_warn_s: float = setting(0.15, "stamp-to-publish age that is a warning", low=0.001, high=10.0, live=True)
@@ -174,9 +195,9 @@ def _scalar(item: Setting, kind: Any, value: Any) -> Any:
     low, high = item.metadata.get("low"), item.metadata.get("high")
     if kind is float and math.isnan(value) and not _may_be_unset(item):
         raise ConfigError(f"{item.name} must be a number, got NaN")
-    if kind in (int, float) and not (kind is float and math.isnan(value)):
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise ConfigError(f"{item.name} lies between {low} and {high}, got {value}")
+    # A NaN that may be is neither below nor above.
+    if kind in (int, float) and ((low is not None and value < low) or (high is not None and value > high)):
+        raise ConfigError(f"{item.name} lies between {low} and {high}, got {value}")
     return value
 
 
@@ -186,18 +207,22 @@ def _may_be_unset(item: Setting) -> bool:
 
 
 def _nest(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """`vehicle.width_m: 2` and `vehicle: {width_m: 2}` alike as the latter, in new dictionaries."""
     nested: dict[str, Any] = {}
     for key, value in values.items():
         if not isinstance(key, str):
             raise ConfigError(f"{prefix}{key!r} is not a setting's name")
         head, _, rest = key.partition(".")
-        if not rest:
+        if not rest and not isinstance(value, Mapping):
+            if head in nested:
+                raise ConfigError(f"{prefix}{head} is given twice")
             nested[head] = value
             continue
+        part = {rest: value} if rest else value
         group = nested.setdefault(head, {})
-        if not isinstance(group, dict):
-            raise ConfigError(f"{prefix}{head} is given twice")
-        group[rest] = value
+        if not isinstance(group, dict) or group.keys() & part.keys():
+            raise ConfigError(f"{prefix}{key} is given twice")
+        group.update(part)
     return nested
 
 
@@ -208,11 +233,16 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def read_parameter_file(path: str | Path) -> dict[str, Any]:
-    """Parameters of a ROS 2 parameter file (`/**:` or the node's name, then `ros__parameters:`), not yet checked."""
+    """Parameters of a ROS 2 parameter file (`/**:` or the node's name, then `ros__parameters:`), not yet checked.
+
+    Names are dotted. As in ROS a later section overrides an earlier one, setting by setting.
+    """
     try:
         document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a text file in UTF-8") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(document, Mapping):
@@ -221,13 +251,25 @@ def read_parameter_file(path: str | Path) -> dict[str, Any]:
     for node, section in document.items():
         if not isinstance(section, Mapping) or set(section) != {"ros__parameters"}:
             raise ConfigError(f"{path}: {node} must hold exactly ros__parameters")
-        merged.update(section["ros__parameters"] or {})
+        parameters = section["ros__parameters"] or {}
+        if not isinstance(parameters, Mapping):
+            raise ConfigError(f"{path}: ros__parameters of {node} must hold names and values, got {parameters!r}")
+        merged.update(_dotted(parameters, ""))
     return merged
+
+
+def _dotted(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def load_config(path: str | Path, cls: type[T]) -> T:
     """A configuration dataclass from a ROS parameter file."""
-    return from_mapping(cls, {k: v for k, v in read_parameter_file(path).items() if k not in ROS_OWN_PARAMETERS})
+    parameters = read_parameter_file(path)
+    return from_mapping(cls, {k: v for k, v in parameters.items() if k.split(".")[0] not in ROS_OWN_PARAMETERS})
 
 
 ROS_OWN_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")

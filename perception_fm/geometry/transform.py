@@ -54,6 +54,8 @@ class RigidTransform:
         m = np.asarray(matrix, dtype=np.float64)
         if m.shape not in ((4, 4), (3, 4)):
             raise TransformError(f"a homogeneous matrix is 4x4 or 3x4, got {m.shape}")
+        if m.shape == (4, 4) and not np.array_equal(m[3], [0.0, 0.0, 0.0, 1.0]):
+            raise TransformError(f"the last row of a rigid transform is 0 0 0 1, got {m[3].tolist()}: transposed?")
         return RigidTransform(m[:3, :3], m[:3, 3])
 
     @staticmethod
@@ -72,13 +74,12 @@ class RigidTransform:
 
     def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) of the source frame, in the target frame."""
-        return points @ self.rotation.T + self.translation_m
+        moved: NDArray[np.float64] = points @ self.rotation.T + self.translation_m
+        return moved
 
     def __matmul__(self, other: RigidTransform) -> RigidTransform:
         """`a_from_b @ b_from_c` is `a_from_c`."""
-        return RigidTransform(
-            self.rotation @ other.rotation, self.rotation @ other.translation_m + self.translation_m
-        )
+        return RigidTransform(self.rotation @ other.rotation, self.rotation @ other.translation_m + self.translation_m)
 
     def inverse(self) -> RigidTransform:
         """`source_from_target`."""
@@ -92,8 +93,14 @@ class RigidTransform:
         return RigidTransform(rotation, translation)
 
 
-def base_from_camera(height_m: float, pitch_rad: float, forward_m: float = 0.0, left_m: float = 0.0,
-                     roll_rad: float = 0.0, yaw_rad: float = 0.0) -> RigidTransform:
+def base_from_camera(
+    height_m: float,
+    pitch_rad: float,
+    forward_m: float = 0.0,
+    left_m: float = 0.0,
+    roll_rad: float = 0.0,
+    yaw_rad: float = 0.0,
+) -> RigidTransform:
     """Mounting of a camera from numbers that a person can measure.
 
     `height_m` above the ground, `pitch_rad` positive when the camera looks down (a positive rotation about base y,
