@@ -127,7 +127,7 @@ def _converse(
         messages = answers.outputs[topic]
 
         def keep(message: Any, messages: dict[int, Any] = messages) -> None:
-            # The first one: after the clip `/clock` stands still, and what the node then says has the last image's stamp.
+            # The first one: after the clip `/clock` stands still, and what the node says then has the last stamp too.
             messages.setdefault(stamp_ns(message.header.stamp), message)
 
         node.create_subscription(message_type, f"/{NODE_NAME}/{topic}", keep, _KEEP_ALL_QOS)
