@@ -61,7 +61,7 @@ def frozen_array(values: NDArray[np.generic], shape: tuple[int | None, ...], nam
     """A read-only view of `values`, after its shape was checked (None matches any length)."""
     if values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape)):
         raise PerceptionError(f"{name} must have shape {shape}, got {values.shape}")
-    view = values.view()
+    view: NDArray[np.generic] = values.view()
     view.setflags(write=False)
     return view
 
@@ -102,8 +102,8 @@ class MotionField:
     """Feature tracks that end in the current frame, one row each, over the longest window that each survived.
 
     `rays_reference`, `rays_current`: (N, 2) undistorted x/z, y/z at the window's start and end. `pixels_current`:
-    (N, 2) pixels of the stored image. `reference_index`: (N,) index into `references`. `sigma_px`: standard deviation of
-    one coordinate of a track end, estimated from this frame's residuals; `sigma` is the same in ray units (px / f).
+    (N, 2) pixels of the stored image. `reference_index`: (N,) index into `references`. `sigma_px`: standard deviation
+    of one coordinate of a track end, estimated from this frame's residuals; `sigma` is the same in ray units (px / f).
     """
 
     stamp_ns: int
@@ -141,9 +141,9 @@ class MotionField:
 class PathSweep:
     """The swept-box test along the predicted path: one row per distance, nearest first.
 
-    `distance_m` (K,): optical distance of the box from the camera. `log_likelihood_ratio` (K,): something upright stands
-    here, against seen past here, one frame alone. `road_ratio` (K,): the road shows here, against an obstacle of the least
-    height that matters or nothing moving, one frame alone. `is_free` (K,): verified free, over time.
+    `distance_m` (K,): optical distance of the box from the camera. `log_likelihood_ratio` (K,): something upright
+    stands here, against seen past here, one frame alone. `road_ratio` (K,): the road shows here, against an obstacle of
+    the least height that matters or nothing moving, one frame alone. `is_free` (K,): verified free, over time.
     """
 
     distance_m: FloatArray
@@ -161,11 +161,12 @@ class PathSweep:
 class Obstacle:
     """One obstacle in the path, with one standard deviation beside each measured value. Unknown values are NaN.
 
-    `distance_m` is from the camera along the path; `ground_distance_m` is the independent estimate from the row where the
-    obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window, free of scale.
-    `centre_base_m` (3,), `size_m` (3,) are length, width, height along the base axes. `slope_rad` is the angle of its
-    surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit. `expansion` is e over
-    `window_s`, so that time to contact = window_s / expansion. `track_count` is the number of feature tracks on it.
+    `distance_m` is from the camera along the path; `ground_distance_m` is the independent estimate from the row where
+    the obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window, free of
+    scale. `centre_base_m` (3,), `size_m` (3,) are length, width, height along the base axes. `slope_rad` is the angle
+    of its surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit. `expansion`
+    is e over `window_s`, so that time to contact = window_s / expansion. `track_count` is the number of feature
+    tracks on it.
     """
 
     obstacle_id: int
@@ -195,13 +196,13 @@ class Obstacle:
             raise PerceptionError(f"existence probability {self.existence_probability} is not in [0, 1]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RoadPlane:
     """The road ahead of the camera, in the rectified optical frame.
 
-    `normal_over_height` (3,): m with 1/Z = m . (x, y, 1) for a ray (x, y, 1) that meets the road, 1/metre. `pitch_rad` is
-    positive where the optical axis points down at the road. `is_measured` is False when only the mounting speaks (no road
-    texture, no motion).
+    `normal_over_height` (3,): m with 1/Z = m . (x, y, 1) for a ray (x, y, 1) that meets the road, 1/metre. `pitch_rad`
+    is positive where the optical axis points down at the road. `is_measured` is False when only the mounting speaks (no
+    road texture, no motion).
     """
 
     normal_over_height: FloatArray
@@ -210,13 +211,21 @@ class RoadPlane:
     pitch_rad: float
     is_measured: bool
 
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "normal_over_height", frozen_array(self.normal_over_height, (3,), "normal_over_height")
+        )
+        if not (0.0 < self.height_m < math.inf and self.height_sigma_m >= 0.0):
+            raise PerceptionError(f"the camera is above the road, got {self.height_m} +- {self.height_sigma_m} m")
+
 
 @dataclass(frozen=True, eq=False)
 class PerceptionResult:
     """All outputs of one frame.
 
-    `verified_free_distance_m` is from the camera along the path and 0 when nothing is verified. `obstacles` may be empty
-    while `state` is UNVERIFIED: that is no clear road. `reasons` names every degradation. `latency_ms` is per stage.
+    `verified_free_distance_m` is from the camera along the path and 0 when nothing is verified. `obstacles` may be
+    empty while `state` is UNVERIFIED: that is no clear road. `reasons` names every degradation. `latency_ms` is per
+    stage.
     """
 
     stamp_ns: int
@@ -237,7 +246,10 @@ class PerceptionResult:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.verified_free_distance_m >= 0.0:
+        if self.focus_of_expansion is not None:
+            focus = frozen_array(self.focus_of_expansion, (2,), "focus_of_expansion")
+            object.__setattr__(self, "focus_of_expansion", focus)
+        if not 0.0 <= self.verified_free_distance_m < math.inf:
             raise PerceptionError(f"verified free distance {self.verified_free_distance_m} is not a distance")
         if self.state is PathState.FREE_VERIFIED and self.verified_free_distance_m == 0.0:
             raise PerceptionError("FREE_VERIFIED needs a verified distance")

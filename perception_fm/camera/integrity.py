@@ -48,8 +48,8 @@ _LEAST_CONTRAST = 2.0  # grey levels at the coarse distance: with less there is 
 _THUMBNAIL = (80, 48)
 _BLOCKS = (8, 6)
 _FLAT_STD = 1.5
-_FLAT_SHARE = 0.6  # of all blocks: a plain sky is at most the upper half, real frames reached 0.08
-_FLAT_ROAD_SHARE = 0.9  # of the lower half's blocks: a road has an edge, a mark or a shadow somewhere
+_FLAT_SHARE = 0.6  # of all blocks: a plain sky is at most the upper half, real frames reached 0.27
+_FLAT_ROAD_SHARE = 0.9  # of the lower half's blocks: real frames reached 0.25; a road has an edge or a mark somewhere
 
 
 class IntegrityMonitor:
