@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.swept_boxes import (
-    CORRELATED_PIXELS,
-    MISALIGNMENT_PX,
-    NOISE_VARIANCE,
-    PATCH_HEIGHT,
-    PATCH_WIDTH,
-    box_geometry,
-    patch_level,
-)
+from perception_fm.motion.patches import CORRELATED_PIXELS, MISALIGNMENT_PX, NOISE_VARIANCE, patch_level
+from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, box_geometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]

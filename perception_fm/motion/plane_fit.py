@@ -13,16 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.swept_boxes import (
-    CORRELATED_PIXELS,
-    MISALIGNMENT_PX,
-    NOISE_VARIANCE,
-    PATCH_HEIGHT,
-    PATCH_WIDTH,
-    SHIFT_SIGMA_PX,
-    BoxGeometry,
-    patch_level,
-)
+from perception_fm.motion.patches import CORRELATED_PIXELS, MISALIGNMENT_PX, NOISE_VARIANCE, patch_level
+from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, SHIFT_SIGMA_PX, BoxGeometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]

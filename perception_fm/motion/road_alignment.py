@@ -46,6 +46,10 @@ class RoadAlignment:
     far: PlaneEstimate
     references: tuple[ReferenceView, ...]
 
+    def road_at(self, depth_m: float) -> PlaneEstimate:
+        """The plane that holds at an optical depth."""
+        return self.near if depth_m < FAR_FROM_M else self.far
+
 
 def align_roads(
     current: GrayPyramid,
@@ -62,12 +66,12 @@ def align_roads(
     near, far = prior, prior
     aligned: list[ReferenceView] = []
     is_near_measured = False
+    visible = max(_NEAR_M, nearest_visible_m(prior, current.intrinsics[0], current.levels[0].shape[0]))
     for view in references:
-        travel = abs(float(view.travel_m[2]))
-        start = max(_NEAR_M, _MIN_DEPTH_PER_TRAVEL * travel)
-        is_far = start > _NEAR_M and is_near_measured
+        start = max(visible, _MIN_DEPTH_PER_TRAVEL * abs(float(view.travel_m[2])))
+        is_far = start > visible and is_near_measured
         guess = loosened(near, _GRADE_CHANGE_RAD, _GRADE_HEIGHT_SHARE) if is_far else near
-        reach = min(clear_m, _FAR_REACH_M) if is_far else float(np.clip(clear_m, _MIN_SPAN * start, _NEAR_REACH_M))
+        reach = min(clear_m, _FAR_REACH_M) if is_far else max(min(clear_m, _NEAR_REACH_M), _MIN_SPAN * start)
         plane, turned = _align(current, view, guess, path, start, reach)
         aligned.append(turned)
         far = plane if plane.is_measured else near
@@ -139,12 +143,10 @@ def _road_patch(
 ) -> tuple[int, FloatArray, tuple[int, int], NDArray[np.bool_], FloatArray] | None:
     """Level, pixel_from_patch offset, size, mask (h, w) of the near road and its rays (N, 3); None where out of view."""
     height0, width0 = current.levels[0].shape
-    near = max(near_m, nearest_visible_m(road, current.intrinsics[0], height0))
-    far = far_m
-    if far < _MIN_SPAN * near:
+    if far_m < 0.99 * _MIN_SPAN * near_m:
         return None
     corners = np.array(
-        [_ray_on_road(road, path, depth, side) for depth, side in ((far, -1), (far, 1), (near, 1), (near, -1))]
+        [_ray_on_road(road, path, depth, side) for depth, side in ((far_m, -1), (far_m, 1), (near_m, 1), (near_m, -1))]
     )
     k = current.intrinsics[0]
     pixels = corners * (k[0, 0], k[1, 1]) + (k[0, 2], k[1, 2])

@@ -24,12 +24,12 @@ from perception_fm.motion.metric_scale import SpeedFromRoad
 from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
 from perception_fm.motion.plane_fit import fit_plane
 from perception_fm.motion.road_alignment import align_roads, nearest_visible_m
+from perception_fm.motion.road_strips import road_strips
 from perception_fm.motion.swept_boxes import (
     BoxEvidence,
     box_distances,
     box_geometry,
     path_evidence,
-    road_evidence,
     sweep_boxes,
 )
 from perception_fm.motion.verified_road import VerifiedRoad, verified_distance_m
@@ -160,14 +160,14 @@ class MotionStage:
         for track in self._obstacles.update(self._odometer_m, distances, ratio, dt_s):
             self._measure(track, pyramid, evidence, path)
         clock.stop("obstacles")
-        road_ratio = road_evidence(evidence)
         position = self._path_in_odom(path, distances, frame.ego)
-        memory = self._verified.update(self._odometer_m, distances, road_ratio, position, dt_s)
+        strips = road_strips(pyramid, aligned, path, distances, sweep_config.min_obstacle_height_m)
+        memory = self._verified.update(self._odometer_m, distances, strips, position, dt_s)
         self._verified_m, is_free = verified_distance_m(
             distances, memory, nearest, self._road.height_m, sweep_config.min_obstacle_height_m
         )
         report.evidence = evidence
-        report.sweep = PathSweep(distances, ratio, road_ratio, is_free)
+        report.sweep = PathSweep(distances, ratio, strips.min(axis=1), is_free)
         clock.stop("free_space")
 
     def _measure(

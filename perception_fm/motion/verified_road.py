@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.motion.patches import COLUMNS
+
 FloatArray = NDArray[np.float64]
 
 CELL_M = 0.5
 _MEMORY_S = 1.0  # a pedestrian steps 1.5 m into a lane within this time
-_INDEPENDENT_S = 0.2  # five independent looks per second (FAKE_WALL: windows overlap)
+_INDEPENDENT_S = 0.1  # every frame compares another pair of images; at most ten looks a second count in full
 _VERIFIED = float(np.log(1e3))  # odds of 1000:1 that no obstacle of the least height stands there
 _CEILING = 2.0 * _VERIFIED
 _FLOOR = -_CEILING
@@ -29,22 +31,22 @@ class VerifiedRoad:
     def reset(self) -> None:
         """Forget all."""
         self._start_m = 0.0
-        self._evidence = np.zeros(0)
+        self._evidence = np.zeros((0, COLUMNS))
         self._position_m = np.zeros((0, 2))
 
     def update(
         self, odometer_m: float, distance_m: FloatArray, road_ratio: FloatArray, position_m: FloatArray, dt_s: float
     ) -> FloatArray:
-        """Evidence (K,) after this frame at boxes `distance_m` (K,), ascending.
+        """Evidence (K, COLUMNS) after this frame at boxes `distance_m` (K,), ascending.
 
-        `road_ratio` (K,): log likelihood ratio of this frame; `position_m` (K, 2): where the path's centre lies there, in a
+        `road_ratio` (K, COLUMNS): log likelihood ratio of this frame; `position_m` (K, 2): where the path's centre lies there, in a
         frame fixed to the world (odom), so that a changed path drops what was verified beside it.
         """
         self._advance(odometer_m, float(distance_m[-1]))
         centres = self._start_m + (np.arange(len(self._evidence)) + 0.5) * CELL_M - odometer_m
         inside = (centres >= distance_m[0]) & (centres <= distance_m[-1])
-        ratio = np.interp(centres, distance_m, road_ratio)
-        now = np.column_stack([np.interp(centres, distance_m, position_m[:, axis]) for axis in (0, 1)])
+        ratio = _resample(centres, distance_m, road_ratio)
+        now = _resample(centres, distance_m, position_m)
         tangent = np.gradient(now, axis=0)
         tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
         apart = now - self._position_m
@@ -55,7 +57,7 @@ class VerifiedRoad:
         self._evidence *= np.exp(-dt_s / _MEMORY_S)
         self._evidence[inside] += ratio[inside] * min(1.0, dt_s / _INDEPENDENT_S)
         np.clip(self._evidence, _FLOOR, _CEILING, out=self._evidence)
-        return np.asarray(np.interp(distance_m, centres, self._evidence))
+        return _resample(distance_m, centres, self._evidence)
 
     def _advance(self, odometer_m: float, reach_m: float) -> None:
         """Drop cells behind, add unknown ones ahead."""
@@ -69,8 +71,13 @@ class VerifiedRoad:
         wanted = int(np.ceil((odometer_m + reach_m - self._start_m) / CELL_M)) + 1
         missing = wanted - len(self._evidence)
         if missing > 0:
-            self._evidence = np.concatenate([self._evidence, np.zeros(missing)])
+            self._evidence = np.concatenate([self._evidence, np.zeros((missing, COLUMNS))])
             self._position_m = np.concatenate([self._position_m, np.full((missing, 2), np.nan)])
+
+
+def _resample(at: FloatArray, known: FloatArray, values: FloatArray) -> FloatArray:
+    """Linear interpolation of every column of `values` (K, C), given at `known` (K,), at positions `at` (M,): (M, C)."""
+    return np.column_stack([np.interp(at, known, column) for column in values.T])
 
 
 def verified_distance_m(
@@ -78,10 +85,11 @@ def verified_distance_m(
 ) -> tuple[float, NDArray[np.bool_]]:
     """How far the road is verified without a gap that could hide an obstacle, and the verified boxes (K,).
 
+    `evidence` (K, COLUMNS): every column of the path must be verified for itself.
     An obstacle of height H at distance Z hides the road from Z to Z h / (h - H). A box at Z looks at just that stretch, so
     boxes at most half of it apart (geometrically) leave no room for one between them. 0 when nothing is verified.
     """
-    is_free = evidence >= _VERIFIED
+    is_free = (evidence >= _VERIFIED).all(axis=1)
     bridge = (1.0 - min(0.9, min_obstacle_height_m / height_m)) ** -0.5
     reached, result = max(nearest_visible_m, float(distance_m[0])), 0.0
     for distance, free in zip(distance_m, is_free):

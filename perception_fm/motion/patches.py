@@ -1,0 +1,91 @@
+"""What all patch comparisons share: sizes, noise model, block statistics, choice of window and pyramid level.
+
+The comparison of two hypotheses over a block of n independent pixels with mean squared residuals s and s_rival is the
+likelihood ratio of Gaussian residuals with unknown variance, n/2 ln(s_rival / s).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.motion.warp import LEVELS, GrayPyramid, ReferenceView
+
+FloatArray = NDArray[np.float64]
+Stack = NDArray[np.float32]
+
+BLOCK_PX = 8
+COLUMNS = 4  # blocks across the path: a quarter of 1.9 m is about the width of a person
+NOISE_VARIANCE = 1.0  # grey levels^2: 8-bit quantisation, JPEG and sensor noise after blurring; a textureless block ties
+MISALIGNMENT_PX = 0.12  # rolling shutter, lens residue, ego motion: no two views align better; times the gradient it is noise
+CORRELATED_PIXELS = 4.0  # pixels that count as one: blurring (sigma 0.7) and bilinear sampling
+_MAX_INDEPENDENT = 40.0
+_WANTED_PARALLAX_PX = 2.0
+_WANTED_AT_HEIGHT = 0.7  # of the camera height: there obstacle and road differ by this share of the flow
+
+
+def block_means(values: Stack) -> Stack:
+    """Means over blocks of 8 x 8: (..., 8 R, 32) to (..., R, COLUMNS)."""
+    shaped = values.reshape(*values.shape[:-2], -1, BLOCK_PX, COLUMNS, BLOCK_PX)
+    return np.asarray(shaped.mean(axis=(-3, -1)))
+
+
+def block_variances(values: Stack) -> Stack:
+    """Variances over blocks: brightness that changes with the angle of view (asphalt at grazing angles) is no evidence."""
+    return np.asarray(np.maximum(block_means(values * values) - block_means(values) ** 2, 0.0))
+
+
+def gradients(patch: Stack) -> tuple[Stack, Stack]:
+    """Central differences (K, H, W) per patch pixel, zero at the border."""
+    dx, dy = np.zeros_like(patch), np.zeros_like(patch)
+    dx[:, :, 1:-1] = 0.5 * (patch[:, :, 2:] - patch[:, :, :-2])
+    dy[:, 1:-1] = 0.5 * (patch[:, 2:] - patch[:, :-2])
+    return dx, dy
+
+
+def remove_shift(dx: Stack, dy: Stack, error: Stack, sigma: FloatArray) -> Stack:
+    """`error` (M, K, H, W) of M hypotheses, less what a small shift of each whole patch explains (MAP).
+
+    `sigma` (K,) is the prior in patch pixels. Pitch and yaw shift a patch as a whole; only what grows across it is
+    expansion, so every hypothesis is granted the shift that suits it best.
+    """
+    xx, xy, yy = (np.einsum("kij,kij->k", a, b) for a, b in ((dx, dx), (dx, dy), (dy, dy)))
+    bx, by = np.einsum("kij,mkij->mk", dx, error), np.einsum("kij,mkij->mk", dy, error)
+    prior = CORRELATED_PIXELS * NOISE_VARIANCE / sigma**2
+    xx, yy = xx + prior, yy + prior
+    determinant = np.maximum(xx * yy - xy * xy, 1e-6)
+    sx, sy = (yy * bx - xy * by) / determinant, (xx * by - xy * bx) / determinant
+    sx, sy = (np.clip(s, -2 * sigma, 2 * sigma)[:, :, None, None].astype(np.float32) for s in (sx, sy))
+    return np.asarray(error - sx * dx - sy * dy)
+
+
+def choose_view(
+    references: tuple[ReferenceView, ...], distance_m: float, height_m: float, focal_px: float
+) -> ReferenceView:
+    """The shortest window over which an obstacle at this distance and the road behind it part by 2 px, else the longest."""
+    part = _WANTED_AT_HEIGHT * (1.0 - _WANTED_AT_HEIGHT) * focal_px * height_m / distance_m**2
+    for view in references:
+        if abs(view.travel_m[2]) * part >= _WANTED_PARALLAX_PX:
+            return view
+    return references[-1]
+
+
+def patch_level(current: GrayPyramid, distance_m: float, width_m: float) -> int:
+    """Pyramid level at which `width_m` spans at least the patch's 32 pixels, or 0."""
+    ratio = current.intrinsics[0][0, 0] * width_m / (distance_m * COLUMNS * BLOCK_PX)
+    return int(np.clip(np.floor(np.log2(max(ratio, 1.0))), 0, LEVELS - 1))
+
+
+def patch_per_pixel(current: GrayPyramid, distance_m: FloatArray, width_m: float) -> FloatArray:
+    """Patch pixels per image pixel (K,), across."""
+    return np.asarray(COLUMNS * BLOCK_PX * distance_m / (width_m * current.intrinsics[0][0, 0]))
+
+
+def independent_pixels(
+    current: GrayPyramid, distance_m: FloatArray, block_width_m: float, block_height_m: float
+) -> FloatArray:
+    """How many independent pixels (K,) a block of the cross-section holds at its pyramid level."""
+    pixels_per_m = current.intrinsics[0][0, 0] / distance_m
+    level = np.floor(np.log2(np.maximum(pixels_per_m * block_width_m / BLOCK_PX, 1.0)))
+    area = block_width_m * block_height_m * (pixels_per_m / 2.0 ** np.minimum(level, LEVELS - 1)) ** 2
+    return np.asarray(np.clip(area / CORRELATED_PIXELS, 0.5, _MAX_INDEPENDENT))

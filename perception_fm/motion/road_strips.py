@@ -1,0 +1,95 @@
+"""Is this stretch of the path road? Proof by parallax, strip by strip.
+
+Each strip is what a box of the least obstacle height that matters would cover: the road behind its foot. The strip must
+move like the road, better than like something upright at the box, and better than like something that does not move (a
+vehicle ahead at our own speed, a reflection). A strip without texture proves nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.geometry.path import PredictedPath
+from perception_fm.motion.patches import (
+    BLOCK_PX,
+    COLUMNS,
+    MISALIGNMENT_PX,
+    NOISE_VARIANCE,
+    block_means,
+    block_variances,
+    choose_view,
+    gradients,
+    independent_pixels,
+    patch_level,
+    patch_per_pixel,
+    remove_shift,
+)
+from perception_fm.motion.road_alignment import RoadAlignment
+from perception_fm.motion.swept_boxes import box_geometry
+from perception_fm.motion.warp import GrayPyramid, sample
+
+FloatArray = NDArray[np.float64]
+
+_WIDTH = COLUMNS * BLOCK_PX
+_HEIGHT = 2 * BLOCK_PX  # the upper half is judged; the lower half, road nearer by, only helps to register the strip
+_CLIP = 6.0
+_MIN_CORRELATION = 0.3  # a hypothesis must explain the block, not merely beat its rivals
+_SHIFT_SIGMA_PX = 0.5
+_ZERO = np.zeros(3)
+
+
+def road_strips(
+    current: GrayPyramid,
+    aligned: RoadAlignment,
+    path: PredictedPath,
+    distance_m: FloatArray,
+    least_height_m: float,
+) -> FloatArray:
+    """Log likelihood ratios (K, COLUMNS), left to right: positive where the strip behind `distance_m` (K,) is road."""
+    count, size = len(distance_m), (_WIDTH, _HEIGHT)
+    width_m = 2.0 * path.half_width_m
+    now = np.zeros((count, _HEIGHT, _WIDTH), np.uint8)
+    predicted = np.zeros((3, count, _HEIGHT, _WIDTH), np.uint8)
+    is_whole = np.zeros(count, np.bool_)
+    for index, distance in enumerate(distance_m):
+        road = aligned.road_at(float(distance))
+        view = choose_view(aligned.references, float(distance), road.height_m, current.intrinsics[0][1, 1])
+        box = box_geometry(float(distance), path, road, -least_height_m, least_height_m, width_m, size)
+        level = patch_level(current, float(distance), width_m)
+        pixel_from_patch = current.intrinsics[level] @ box.rays_from_patch
+        now[index] = sample(current.levels[level], pixel_from_patch, size)
+        for row, m in enumerate((road.m, _ZERO, box.upright)):
+            warp = view.homography(m, level) @ pixel_from_patch
+            predicted[row, index] = sample(view.pyramid.levels[level], warp, size)
+        foot = pixel_from_patch @ np.array([0.5 * _WIDTH, _HEIGHT - 1.0, 1.0])
+        is_whole[index] = foot[1] / foot[2] < current.levels[level].shape[0] - 1
+    per_pixel = patch_per_pixel(current, distance_m, width_m)
+    independent = independent_pixels(current, distance_m, width_m / COLUMNS, least_height_m)
+    return _compare(now, predicted, independent, per_pixel, is_whole)
+
+
+def _compare(
+    now: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
+    independent: FloatArray,
+    per_pixel: FloatArray,
+    is_whole: NDArray[np.bool_],
+) -> FloatArray:
+    observed = now.astype(np.float32)
+    error = predicted.astype(np.float32) - observed
+    dx, dy = gradients(observed)
+    sigma = np.where(is_whole, _SHIFT_SIGMA_PX * per_pixel, 1e-3)
+    centred = error[:1] - error[:1].mean(axis=3, keepdims=True)
+    shift = remove_shift(dx, dy, centred, sigma) - centred  # what registering the strip as road takes away
+    upper = slice(0, BLOCK_PX)
+    residual = block_variances((error + shift)[:, :, upper])[:, :, 0]
+    variance = block_variances(observed[:, upper])[:, 0]
+    texture = block_means((dx * dx + dy * dy)[:, upper])[:, 0]
+    floor = NOISE_VARIANCE + (MISALIGNMENT_PX * per_pixel[:, None]) ** 2 * texture
+    noisy = residual + floor
+    rivals = noisy[1:].min(axis=0)
+    ratio = np.clip(0.5 * independent[:, None] * np.log(rivals / noisy[0]), -_CLIP, _CLIP)
+    unexplained = (1.0 - _MIN_CORRELATION) * np.maximum(variance, 1e-6)
+    ratio = np.where(residual[0] < unexplained, ratio, np.minimum(ratio, 0.0))
+    return np.asarray(np.where(residual[1:].min(axis=0) < unexplained, ratio, np.maximum(ratio, 0.0)), dtype=np.float64)
