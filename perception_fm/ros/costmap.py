@@ -1,4 +1,4 @@
-"""What a costmap can use: obstacles as points and as a scan. Only proven space clears; unknown marks and clears nothing."""
+"""What a costmap can use: obstacles as points and as a scan. Only proven space clears; unknown does nothing."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def marking_cloud(result: PerceptionResult, config: NodeConfig) -> PointCloud2:
     """`sensor_msgs/PointCloud2` of the near faces of confirmed obstacles, base frame, x y z float32 (m)."""
     faces = [_face_points_m(item) for item in _standing(result)]
     points = np.concatenate(faces) if faces else np.empty((0, 3), np.float32)
-    fields = [
-        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1) for index, name in enumerate("xyz")
-    ]
+    fields = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate("xyz")]
     message = PointCloud2(header=base_header(result, config), height=1, width=len(points), fields=fields)
     message.point_step, message.row_step, message.is_dense = 12, 12 * len(points), True
     message.data = byte_array(points)
@@ -41,8 +39,8 @@ def marking_cloud(result: PerceptionResult, config: NodeConfig) -> PointCloud2:
 def obstacle_scan(result: PerceptionResult, config: NodeConfig) -> LaserScan:
     """`sensor_msgs/LaserScan` in the base frame: a range at confirmed obstacles, inf where verified free, else NaN.
 
-    inf means nothing within `range_max` (REP 117), so `range_max` is what this frame has verified, and a beam that leaves
-    the path before that is NaN. Beside an obstacle beyond the verified road no beam is inf, as none is free that far.
+    inf means nothing within `range_max` (REP 117), so `range_max` is what this frame has verified, and a beam that
+    leaves the path before that is NaN. With an obstacle beyond the verified road no beam is inf: none is free that far.
     """
     hits_m = np.full(_BEAMS_RAD.shape, np.nan)
     for item in _standing(result):
@@ -94,15 +92,14 @@ def _steps_m(length_m: float) -> FloatArray:
 
 def _free_beams(result: PerceptionResult, config: NodeConfig) -> tuple[float, NDArray[np.bool_]]:
     """How far (m, from the base) the verified path reaches, and the beams that stay inside the path that far."""
-    none = np.zeros(_BEAMS_RAD.shape, bool)
     if result.base_from_camera is None or result.verified_free_distance_m <= 0.0:
-        return 0.0, none
+        return 0.0, np.zeros(_BEAMS_RAD.shape, bool)
     along_m = np.linspace(0.0, result.verified_free_distance_m, _PATH_SAMPLES)
     centre_m = path_points_m(result, along_m)
     range_m = np.hypot(centre_m[:, 0], centre_m[:, 1])
     bearing_rad = np.arctan2(centre_m[:, 1], centre_m[:, 0])
-    # A beam is beside the centre by the chord between its point and the centre at the same range.
-    aside_m = 2.0 * range_m * np.abs(np.sin(0.5 * (_BEAMS_RAD[:, None] - bearing_rad)))
-    is_ahead = range_m > 0.0
-    is_inside = (aside_m[:, is_ahead] <= 0.5 * config.vehicle.width_m).all(axis=1)
+    # At each range the path is as wide as its chord across the centre line; a free beam is inside at all of them.
+    sine = np.minimum(1.0, 0.25 * config.vehicle.width_m / np.maximum(range_m, _RANGE_MIN_M))
+    aside_rad = 2.0 * np.arcsin(sine)
+    is_inside = ((bearing_rad - aside_rad).max() <= _BEAMS_RAD) & ((bearing_rad + aside_rad).min() >= _BEAMS_RAD)
     return float(range_m[-1]), is_inside

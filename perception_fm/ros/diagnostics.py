@@ -1,4 +1,4 @@
-"""`diagnostic_msgs` from a health snapshot: node, camera and processing, each with a level that an operator can act on."""
+"""`diagnostic_msgs` from a health snapshot: node, camera and processing, each with a level to act on."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from time import monotonic
 
@@ -37,7 +37,7 @@ class HealthSnapshot:
     published_s: float = math.nan
     processing_s: float = math.nan
     age_s: float = math.nan
-    counts: FrameCounts = FrameCounts()
+    counts: FrameCounts = field(default_factory=FrameCounts)
     step: Step | None = None
 
     @property
@@ -127,7 +127,7 @@ class NodeHealth:
         self._set(step=step)
 
     def on_published(self, age_s: float) -> None:
-        """The outputs of one frame, or an explicit unknown, went out; `age_s` is from the image stamp, NaN without one."""
+        """One frame's outputs, or an explicit unknown, went out; `age_s` is from the image stamp, NaN without one."""
         self._set(published_s=self._clock_s(), age_s=age_s)
 
     def on_idle(self) -> None:

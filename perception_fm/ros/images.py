@@ -29,8 +29,8 @@ _TO_BGR = {"rgb8": cv2.COLOR_RGB2BGR, "bgra8": cv2.COLOR_BGRA2BGR, "rgba8": cv2.
 _CONVERTED_BYTES = {
     **{f"bayer_{pattern}8": 1 for pattern in ("rggb", "bggr", "gbrg", "grbg")},
     **{f"bayer_{pattern}16": 2 for pattern in ("rggb", "bggr", "gbrg", "grbg")},
-    **{"mono16": 2, "bgr16": 6, "rgb16": 6, "bgra16": 8, "rgba16": 8},
-    **{"yuv422": 2, "uyvy": 2, "yuv422_yuy2": 2, "yuyv": 2},
+    "mono16": 2, "bgr16": 6, "rgb16": 6, "bgra16": 8, "rgba16": 8,
+    "yuv422": 2, "uyvy": 2, "yuv422_yuy2": 2, "yuyv": 2,
 }
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -70,7 +70,7 @@ def image_message(pixels: NDArray[np.generic], encoding: str, header: Header) ->
 
 
 def byte_array(values: NDArray[np.generic]) -> array.array[int]:
-    """The bytes of a contiguous array as `array.array('B')`: rclpy takes it as it is, bytes or a list it copies slowly."""
+    """The bytes of a contiguous array as `array.array('B')`: rclpy takes it as it is; bytes or a list cost 2 ms."""
     data = array.array("B")
     if values.size:
         data.frombytes(memoryview(values).cast("B"))

@@ -50,7 +50,7 @@ class Refused:
 class FrameIntake:
     """Joins images with calibration, mounting and ego motion, and refuses what cannot be trusted.
 
-    Every method may be called from any thread. Bad ego samples are dropped and named in the `reasons` of the next frame.
+    Every method may be called from any thread. Bad ego samples are dropped and named in the next frame's `reasons`.
     """
 
     def __init__(self, config: NodeConfig, mounting: MountingSource) -> None:

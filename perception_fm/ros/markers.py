@@ -1,4 +1,4 @@
-"""RViz markers: the verified path, obstacle boxes and the state in words. They vanish by themselves when output stops."""
+"""RViz markers: the verified path, obstacle boxes and the state in words. They vanish when output stops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FREE = ColorRGBA(r=0.1, g=0.8, b=0.2, a=0.45)
 _CONFIRMED = ColorRGBA(r=0.9, g=0.1, b=0.1, a=0.6)
 _SUSPECTED = ColorRGBA(r=1.0, g=0.65, b=0.1, a=0.4)
 _TEXT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
-_STRIP_STEP_M = 2.0
+_STRIP_STEP_M = 5.0  # between corners of the strip: in a curve of 50 m radius it is off by 6 cm
 _THINNEST_M = 0.1  # a box without length is a line that nobody sees
 _TEXT_HEIGHT_M = 0.8
 _TEXT_ABOVE_M = 3.0

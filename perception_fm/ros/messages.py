@@ -35,7 +35,8 @@ def rigid_transform(message: Transform) -> RigidTransform:
 def add_odometry(ego: EgoHistory, message: Odometry, base_frame: str) -> None:
     """One `nav_msgs/Odometry` of the base frame into the history.
 
-    Raises `OdometryError` for NaN, a quaternion that is none, a stamp that does not advance, or another body's odometry.
+    Raises `OdometryError` for NaN, a quaternion that is none, a stamp that does not advance, or odometry of another
+    body.
     """
     if message.child_frame_id != base_frame:
         raise OdometryError(f"odometry is of frame {message.child_frame_id!r}, expected {base_frame!r}")

@@ -1,4 +1,4 @@
-"""`perception_node`: a lifecycle node around `PerceptionPipeline`. Lifecycle and wiring live here, decisions elsewhere."""
+"""`perception_node`: a lifecycle node around the pipeline. Lifecycle and wiring live here, decisions elsewhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Transition = Callable[["PerceptionNode", LifecycleState], TransitionCallbackRetu
 
 
 def _reported(transition: Transition) -> Transition:
-    """rclpy swallows what a transition raises; here it is logged, and a refusal (not a bug) only fails the transition."""
+    """rclpy swallows what a transition raises; here it is logged, and a refusal (no bug) only fails the transition."""
 
     @functools.wraps(transition)
     def wrapped(node: PerceptionNode, state: LifecycleState) -> TransitionCallbackReturn:

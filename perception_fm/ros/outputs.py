@@ -1,4 +1,4 @@
-"""The table of outputs: topic, message type and how a step becomes the message. Node and bag runner read the same table."""
+"""The table of outputs: topic, type and how a step becomes the message. Node and bag runner read the same table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from perception_fm_msgs.msg import FakeWallReport, FreeSpace, ObstacleArray, Per
 
 @dataclass(frozen=True, eq=False)
 class Publication:
-    """All that the messages of one frame are made from. `age_s` is from the image stamp to now, NaN without an image."""
+    """What the messages of one frame are made from. `age_s` is from the image stamp to now, NaN without an image."""
 
     step: Step
     config: NodeConfig

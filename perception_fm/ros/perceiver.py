@@ -1,4 +1,4 @@
-"""One configured perception: intake, pipeline and publishers, and what happens to an image between arrival and output."""
+"""One configured perception: intake, pipeline and publishers; what happens to an image between arrival and output."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ class Publishers:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._lock = threading.Lock()  # worker and watchdog publish, and neither may meet a closed publisher
+        qos = output_qos()
         self._publishers = [
-            (output, node.create_publisher(output.message_type, f"~/{output.topic}", output_qos())) for output in OUTPUTS
+            (output, node.create_publisher(output.message_type, f"~/{output.topic}", qos)) for output in OUTPUTS
         ]
 
     def publish(self, publication: Publication) -> None:

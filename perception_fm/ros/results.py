@@ -1,4 +1,4 @@
-"""`PerceptionResult` into the messages of `perception_fm_msgs`: unknown values stay NaN, stamps are carried unchanged."""
+"""`PerceptionResult` into the messages of `perception_fm_msgs`: unknown values are NaN, stamps are unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from std_msgs.msg import Header
 from perception_fm.config import NodeConfig
 from perception_fm.ros.messages import time_message
 from perception_fm.types import Obstacle, PathState, PathSweep, PerceptionResult
-from perception_fm_msgs.msg import FakeWallEvidence, FakeWallReport, FreeSpace, ObstacleArray, PerceptionStatus, StageLatency
+from perception_fm_msgs.msg import (
+    FakeWallEvidence,
+    FakeWallReport,
+    FreeSpace,
+    ObstacleArray,
+    PerceptionStatus,
+    StageLatency,
+)
 from perception_fm_msgs.msg import Obstacle as ObstacleMessage
 
 _NAN = math.nan
@@ -89,7 +96,7 @@ def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallRe
 def perception_status(
     result: PerceptionResult, config: NodeConfig, counts: FrameCounts, age_s: float
 ) -> PerceptionStatus:
-    """Trust in the outputs of the same stamp. `age_s`: from the image stamp to publishing, NaN where there is no image."""
+    """Trust in the outputs of the same stamp. `age_s`: from the image stamp to publishing, NaN without an image."""
     return PerceptionStatus(
         header=base_header(result, config),
         mode=int(result.mode),

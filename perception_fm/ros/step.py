@@ -57,7 +57,9 @@ def unknown_result(stamp_ns: int, frame_id: str, reason: str) -> PerceptionResul
     )
 
 
-def with_reasons(result: PerceptionResult, reasons: Iterable[str], least_mode: Mode = Mode.DEGRADED) -> PerceptionResult:
+def with_reasons(
+    result: PerceptionResult, reasons: Iterable[str], least_mode: Mode = Mode.DEGRADED
+) -> PerceptionResult:
     """The result with further reasons; its mode is at least `least_mode` when there are any."""
     added = tuple(reason for reason in reasons if reason not in result.reasons)
     if not added:
@@ -66,7 +68,7 @@ def with_reasons(result: PerceptionResult, reasons: Iterable[str], least_mode: M
 
 
 def without_trust(result: PerceptionResult, reason: str) -> PerceptionResult:
-    """The result without any claim of free road; a claimed obstacle stays. For a result that came too late to be true."""
+    """The result without its claim of free road; a claimed obstacle stays. For one that came too late to be true."""
     claims_obstacle = result.state in (PathState.OBSTACLE, PathState.FAKE_WALL)
     state = result.state if claims_obstacle else PathState.UNVERIFIED
     untrusted = dataclasses.replace(result, state=state, verified_free_distance_m=0.0, sweep=None)

@@ -39,7 +39,7 @@ class Worker:
         return self._slot.put(arrival)
 
     def stop(self) -> bool:
-        """Ends the thread; False where it is stalled. A stalled one sees `is_stopping` and must not publish any more."""
+        """Ends the thread; False where it is stalled. A stalled one sees `is_stopping` and must not publish."""
         self.is_stopping = True
         self._slot.close()
         self._thread.join(_STOP_TIMEOUT_S)

@@ -7,12 +7,12 @@ import sys
 import time
 
 import numpy as np
+import rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-import rclpy
 from perception_fm.ros.images import image_message
 from perception_fm.ros.messages import stamp_ns, time_message
 from perception_fm_msgs.msg import PerceptionStatus

@@ -1,4 +1,4 @@
-"""Messages and a rig for the ROS edge. The tests need rclpy and the built message package; `make test` provides both."""
+"""Messages and a rig for the ROS edge. The tests need rclpy and the message package; `make test` provides both."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Messages:
 
         return Header(stamp=time_message(stamp_ns), frame_id=frame_id)
 
-    def image(self, stamp_ns: int = START_NS, width: int = WIDTH, height: int = HEIGHT, frame_id: str = FRAME_ID) -> Any:
+    def image(
+        self, stamp_ns: int = START_NS, width: int = WIDTH, height: int = HEIGHT, frame_id: str = FRAME_ID
+    ) -> Any:
         from perception_fm.ros.images import image_message
 
         pixels = np.arange(height * width * 3, dtype=np.uint32).astype(np.uint8).reshape(height, width, 3)
@@ -49,7 +51,8 @@ class Messages:
     def camera_info(self, width: int = WIDTH, height: int = HEIGHT, focal_px: float = FOCAL_PX) -> Any:
         from sensor_msgs.msg import CameraInfo
 
-        message = CameraInfo(header=self.header(), width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5)
+        message = CameraInfo(header=self.header(), width=width, height=height, distortion_model="plumb_bob")
+        message.d = [0.0] * 5
         message.k = np.array([focal_px, 0.0, width / 2, 0.0, focal_px, height / 2, 0.0, 0.0, 1.0])
         return message
 
@@ -72,12 +75,12 @@ class Rig:
     """The node and a client in one process, both spinning; `received` holds what the client got, by topic."""
 
     def __init__(self, overrides: dict[str, Any]) -> None:
+        import rclpy
         from rclpy.context import Context
         from rclpy.executors import MultiThreadedExecutor
         from rclpy.node import Node
         from rclpy.parameter import Parameter
 
-        import rclpy
         from perception_fm.ros.node import PerceptionNode
 
         self._context = Context()

@@ -180,7 +180,9 @@ def break_frame_id(messages):
         (break_frame_id, "frame_id_mismatch"),
     ],
 )
-def test_bad_input_is_named_its_output_is_unknown_and_the_node_lives(make_rig, messages, free_road, break_input, refusal):
+def test_bad_input_is_named_its_output_is_unknown_and_the_node_lives(
+    make_rig, messages, free_road, break_input, refusal
+):
     rig = make_rig()
     free, status = rig.listen("free_space", FreeSpace), rig.listen("status", PerceptionStatus)
     rig.start()

@@ -4,12 +4,12 @@ import math
 import re
 
 import pytest
+import rclpy
 import yaml
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-import rclpy
 from perception_fm.config import NodeConfig, load_config, settings
 from perception_fm.errors import ConfigError
 from perception_fm.ros.parameters import current_config, declare_parameters
@@ -63,7 +63,7 @@ def test_whole_number_is_taken_for_a_setting_of_metres(make_node):
 
 
 def test_unknown_parameter_is_refused_with_what_was_meant(make_node):
-    with pytest.raises(ConfigError, match="vehicle.widht_m; did you mean vehicle.width_m"):
+    with pytest.raises(ConfigError, match=re.escape("vehicle.widht_m; did you mean vehicle.width_m")):
         declare_parameters(make_node({"vehicle.widht_m": 2.0}))
 
 
@@ -136,7 +136,8 @@ def test_shipped_parameter_file_holds_every_setting_with_its_default(repository,
     path = repository / "config" / "perception.yaml"
     # repr, because the unknown height is NaN and NaN is not equal to itself.
     assert repr(load_config(path, NodeConfig)) == repr(NodeConfig())
-    assert repr(declare_parameters(make_node(arguments=["--ros-args", "--params-file", str(path)]))) == repr(NodeConfig())
+    node = make_node(arguments=["--ros-args", "--params-file", str(path)])
+    assert repr(declare_parameters(node)) == repr(NodeConfig())
     # A list that is empty by default is shown as a comment.
     uncommented = re.sub(r"^(\s+)# (\w+: \[.*\])$", r"\1\2", path.read_text(), flags=re.MULTILINE)
     written = yaml.safe_load(uncommented)["/**"]["ros__parameters"]
