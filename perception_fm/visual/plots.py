@@ -48,6 +48,7 @@ _STYLE = {
     "legend.fontsize": 8.0,
 }
 _LATENCY_COLOURS = ("#2a6fdb", "#1f9d4d", "#e8951c", "#b02bb0", "#0e9aa7", "#d93a3a", "#7a5c3a", "#5b636e")
+_TOTAL_COLOUR = "#20262e"
 _LONGEST_TTC_S = 10.0  # while the vehicle stops it grows without bound and would flatten all else
 _HEADROOM = 1.2  # the legend stands above the highest line
 _MAX_OBSTACLES_IN_LEGEND = 5
@@ -84,7 +85,7 @@ def latency_svg(frames: Sequence[Record]) -> str:
         stages = dict.fromkeys(stage for frame in frames for stage in frame["latency_ms"])
         for index, stage in enumerate(stages):
             milliseconds = [_number(frame["latency_ms"].get(stage)) for frame in frames]
-            colour = _LATENCY_COLOURS[index % len(_LATENCY_COLOURS)]
+            colour = _TOTAL_COLOUR if stage == "total" else _LATENCY_COLOURS[index % len(_LATENCY_COLOURS)]
             axes.plot(time_s, milliseconds, color=colour, linewidth=1.1, label=stage)
         axes.set(ylabel="latency (ms)", xlabel="time (s)")
         axes.set_xlim(0.0, end_s(frames))
