@@ -30,9 +30,8 @@ def run_quietly(command: Sequence[str], log: Path, environment: Mapping[str, str
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stream:
         # Inherited descriptors carry the lock on the checkout: it lasts as long as this command, even if we are killed.
-        status = subprocess.run(
-            command, cwd=cwd, env=dict(environment), stdout=stream, stderr=subprocess.STDOUT, close_fds=False, check=False
-        ).returncode
+        outputs = {"stdout": stream, "stderr": subprocess.STDOUT, "close_fds": False}
+        status = subprocess.run(command, cwd=cwd, env=dict(environment), check=False, **outputs).returncode
     if status:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN_OF_A_FAILURE:]
         print("\n".join(line[:CHARACTERS_SHOWN_OF_A_LINE] for line in tail), flush=True)

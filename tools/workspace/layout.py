@@ -14,7 +14,7 @@ from typing import Any
 MESSAGES_PACKAGE = "perception_fm_msgs"
 WORKSPACE_FILES = ("package.xml", "setup.py", "setup.cfg")
 # Folders whose files colcon links one by one: a new name needs a build, a changed content does not.
-LINKED_FOLDERS = ("launch", "config", "resource", "perception_fm/data")
+LINKED_FOLDERS = ("launch", "config", "resource")
 
 
 @dataclass(frozen=True)
