@@ -44,7 +44,9 @@ def ground_contact_m(
     row_px = (high - low) * k[1, 1] / depth_m / PATCH_HEIGHT
     floor = NOISE_VARIANCE + (MISALIGNMENT_PX / 2.0**level / row_px) ** 2 * gradient.mean(axis=1)
     error = [
-        ((sample(view.pyramid.levels[level], view.homography(m, level) @ pixel_from_patch, size) - now) ** 2).mean(axis=1)
+        (
+            (sample(view.pyramid.levels[level], view.pixels_from_patch(box.rays_from_patch, m, level), size) - now) ** 2
+        ).mean(axis=1)
         for m in (box.upright, road.m)
     ]
     independent = width_m * k[0, 0] / depth_m * row_px / CORRELATED_PIXELS

@@ -59,21 +59,27 @@ def remove_shift(dx: Stack, dy: Stack, error: Stack, sigma: FloatArray) -> Stack
     return np.asarray(error - sx * dx - sy * dy)
 
 
-def choose_view(
-    references: tuple[ReferenceView, ...], distance_m: float, height_m: float, focal_px: float
-) -> ReferenceView:
-    """The shortest window over which an obstacle at this distance and the road behind it part by 2 px, else the longest."""
+def choose_views(
+    references: tuple[ReferenceView, ...], distance_m: FloatArray, height_m: float, focal_px: float
+) -> list[ReferenceView]:
+    """For each distance (K,) the shortest window over which an obstacle and the road behind it part by 2 px, else the longest."""
     part = _WANTED_AT_HEIGHT * (1.0 - _WANTED_AT_HEIGHT) * focal_px * height_m / distance_m**2
-    for view in references:
-        if abs(view.travel_m[2]) * part >= _WANTED_PARALLAX_PX:
-            return view
-    return references[-1]
+    wanted = _WANTED_PARALLAX_PX / part
+    travel = np.array([abs(float(view.travel_m[2])) for view in references])
+    enough = travel[None, :] >= wanted[:, None]
+    first = np.where(enough.any(axis=1), enough.argmax(axis=1), len(references) - 1)
+    return [references[index] for index in first]
+
+
+def patch_levels(current: GrayPyramid, distance_m: FloatArray, width_m: float) -> NDArray[np.intp]:
+    """Pyramid levels (K,) at which `width_m` spans at least the patch's 32 pixels, or 0."""
+    ratio = current.intrinsics[0][0, 0] * width_m / (distance_m * COLUMNS * BLOCK_PX)
+    return np.clip(np.floor(np.log2(np.maximum(ratio, 1.0))), 0, LEVELS - 1).astype(np.intp)
 
 
 def patch_level(current: GrayPyramid, distance_m: float, width_m: float) -> int:
-    """Pyramid level at which `width_m` spans at least the patch's 32 pixels, or 0."""
-    ratio = current.intrinsics[0][0, 0] * width_m / (distance_m * COLUMNS * BLOCK_PX)
-    return int(np.clip(np.floor(np.log2(max(ratio, 1.0))), 0, LEVELS - 1))
+    """`patch_levels` of one patch."""
+    return int(patch_levels(current, np.array([distance_m]), width_m)[0])
 
 
 def patch_per_pixel(current: GrayPyramid, distance_m: FloatArray, width_m: float) -> FloatArray:

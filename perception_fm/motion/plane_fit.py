@@ -70,7 +70,9 @@ def fit_plane(
     for _ in range(_ITERATIONS):
         m = _plane(box.upright, theta, centre)
         before, up, down = (
-            sample(view.pyramid.levels[level], view.homography(s * m, level) @ pixel_from_patch, size).astype(np.float64)
+            sample(
+                view.pyramid.levels[level], view.pixels_from_patch(box.rays_from_patch, s * m, level), size
+            ).astype(np.float64)
             for s in (1.0, 1.0 + _STEP, 1.0 - _STEP)
         )
         rate = (up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6))

@@ -88,6 +88,7 @@ def _align(
     if patch is None or abs(view.travel_m[2]) < _MIN_TRAVEL_M:
         return prior, view
     level, offset, size, inside, rays = patch
+    rays_from_patch = np.linalg.inv(current.intrinsics[level]) @ offset
     image = sample(current.levels[level], offset, size).astype(np.float32)
     gradient = np.stack([np.gradient(image, axis=1)[inside], np.gradient(image, axis=0)[inside]], axis=1)
     now = image[inside].astype(np.float64)
@@ -103,7 +104,9 @@ def _align(
     for _ in range(_ITERATIONS):
         m = theta[:3]
         before, up, down = (
-            _pixels(sample(view.pyramid.levels[level], view.homography(scale * m, level) @ offset, size), inside)
+            _pixels(
+                sample(view.pyramid.levels[level], view.pixels_from_patch(rays_from_patch, scale * m, level), size), inside
+            )
             for scale in (1.0, 1.0 + _STEP, 1.0 - _STEP)
         )
         before -= before.mean()

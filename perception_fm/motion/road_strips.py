@@ -18,16 +18,16 @@ from perception_fm.motion.patches import (
     NOISE_VARIANCE,
     block_means,
     block_variances,
-    choose_view,
+    choose_views,
     gradients,
     independent_pixels,
-    patch_level,
+    patch_levels,
     patch_per_pixel,
     remove_shift,
 )
 from perception_fm.motion.road_alignment import RoadAlignment
-from perception_fm.motion.swept_boxes import box_geometry
-from perception_fm.motion.warp import GrayPyramid, sample
+from perception_fm.motion.swept_boxes import box_geometries
+from perception_fm.motion.warp import GrayPyramid, plane_warps, sample
 
 FloatArray = NDArray[np.float64]
 
@@ -36,7 +36,6 @@ _HEIGHT = 2 * BLOCK_PX  # the upper half is judged; the lower half, road nearer 
 _CLIP = 6.0
 _MIN_CORRELATION = 0.3  # a hypothesis must explain the block, not merely beat its rivals
 _SHIFT_SIGMA_PX = 0.5
-_ZERO = np.zeros(3)
 
 
 def road_strips(
@@ -49,19 +48,22 @@ def road_strips(
     """Log likelihood ratios (K, COLUMNS), left to right: positive where the strip behind `distance_m` (K,) is road."""
     count, size = len(distance_m), (_WIDTH, _HEIGHT)
     width_m = 2.0 * path.half_width_m
-    now = np.zeros((count, _HEIGHT, _WIDTH), np.uint8)
-    predicted = np.zeros((3, count, _HEIGHT, _WIDTH), np.uint8)
+    roads = [aligned.road_at(float(distance)) for distance in distance_m]
+    views = choose_views(aligned.references, distance_m, aligned.near.height_m, current.intrinsics[0][1, 1])
+    rays_from_patch, upright = box_geometries(
+        distance_m, path, roads, -least_height_m, least_height_m, width_m, size
+    )
+    levels = patch_levels(current, distance_m, width_m)
+    road = np.stack([plane.m for plane in roads])
+    warps = plane_warps(views, levels, rays_from_patch, np.stack([road, np.zeros_like(road), upright]))
+    now = np.empty((count, _HEIGHT, _WIDTH), np.uint8)
+    predicted = np.empty((len(warps), count, _HEIGHT, _WIDTH), np.uint8)
     is_whole = np.zeros(count, np.bool_)
-    for index, distance in enumerate(distance_m):
-        road = aligned.road_at(float(distance))
-        view = choose_view(aligned.references, float(distance), road.height_m, current.intrinsics[0][1, 1])
-        box = box_geometry(float(distance), path, road, -least_height_m, least_height_m, width_m, size)
-        level = patch_level(current, float(distance), width_m)
-        pixel_from_patch = current.intrinsics[level] @ box.rays_from_patch
-        now[index] = sample(current.levels[level], pixel_from_patch, size)
-        for row, m in enumerate((road.m, _ZERO, box.upright)):
-            warp = view.homography(m, level) @ pixel_from_patch
-            predicted[row, index] = sample(view.pyramid.levels[level], warp, size)
+    for index, level in enumerate(levels):
+        pixel_from_patch = current.intrinsics[level] @ rays_from_patch[index]
+        sample(current.levels[level], pixel_from_patch, size, now[index])
+        for row in range(len(warps)):
+            sample(views[index].pyramid.levels[level], warps[row, index], size, predicted[row, index])
         foot = pixel_from_patch @ np.array([0.5 * _WIDTH, _HEIGHT - 1.0, 1.0])
         is_whole[index] = foot[1] / foot[2] < current.levels[level].shape[0] - 1
     per_pixel = patch_per_pixel(current, distance_m, width_m)

@@ -10,6 +10,7 @@ patches uses them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,15 +25,15 @@ from perception_fm.motion.patches import (
     MISALIGNMENT_PX,
     NOISE_VARIANCE,
     block_means,
-    choose_view,
+    choose_views,
     gradients,
     independent_pixels,
-    patch_level,
+    patch_levels,
     patch_per_pixel,
     remove_shift,
 )
 from perception_fm.motion.road_alignment import RoadAlignment
-from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
+from perception_fm.motion.warp import GrayPyramid, ReferenceView, plane_warps, sample
 
 FloatArray = NDArray[np.float64]
 
@@ -49,8 +50,6 @@ _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift d
 _STEADY_MAX_SHIFT_PX = 8.0  # 0.45 degrees at f = 1000 px within half a second
 _STEADY_GAIN = 0.6
 _STEADY_TAPER = cv2.createHanningWindow((_STEADY_PATCH_PX, _STEADY_PATCH_PX), cv2.CV_32F)
-_HYPOTHESES = ("upright", "road", "far", "nearer", *("past" for _ in _PAST_SHARES), "road, steadied")
-_ZERO = np.zeros(3)
 _HIGH, _LOW = slice(0, ROWS - 1), slice(ROWS - 3, ROWS - 1)
 _WINDOWS = (
     (_HIGH, slice(0, COLUMNS)), (_HIGH, slice(0, 2)), (_HIGH, slice(1, 3)), (_HIGH, slice(2, 4)), (_LOW, slice(0, COLUMNS)),
@@ -89,32 +88,41 @@ def box_distances(nearest_m: float, farthest_m: float) -> FloatArray:
     return np.asarray(nearest_m * BOX_SPACING ** np.arange(count))
 
 
-def box_geometry(
-    distance_m: float,
+def box_geometries(
+    distance_m: FloatArray,
     path: PredictedPath,
-    road: PlaneEstimate,
+    roads: Sequence[PlaneEstimate],
     low_m: float,
     high_m: float,
     width_m: float,
     size: tuple[int, int] = (PATCH_WIDTH, PATCH_HEIGHT),
-) -> BoxGeometry:
-    """Cross-section of the path at one distance, from `low_m` to `high_m` above the road, upright on it.
+) -> tuple[FloatArray, FloatArray]:
+    """Cross-sections of the path at distances (K,), upright on the road, from `low_m` to `high_m` above it.
 
+    Returns their patches' homographies to rays (K, 3, 3) and upright planes m (K, 3). `roads` (K,) holds at each distance;
     `size` is the patch's (width, height) in patch pixels.
     """
-    down = road.m * road.height_m
-    x = float(path.centre_x_m(np.array([distance_m]))[0])
-    foot = np.array([x, 0.0, distance_m])
-    foot[1] = (1.0 - road.m[0] * x - road.m[2] * distance_m) / road.m[1]
-    ahead = np.array([path.heading - path.curvature_per_m * distance_m, 0.0, 1.0])
-    ahead -= down * (ahead @ down)
-    ahead /= np.linalg.norm(ahead)
+    m = np.stack([road.m for road in roads])
+    down = m * np.array([road.height_m for road in roads])[:, None]
+    foot = np.column_stack([path.centre_x_m(distance_m), np.zeros(len(distance_m)), distance_m])
+    foot[:, 1] = (1.0 - m[:, 0] * foot[:, 0] - m[:, 2] * distance_m) / m[:, 1]
+    ahead = np.zeros_like(foot)
+    ahead[:, 0], ahead[:, 2] = path.heading - path.curvature_per_m * distance_m, 1.0
+    ahead -= down * np.sum(ahead * down, axis=1, keepdims=True)
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     right = np.cross(down, ahead)
     step_x, step_y = width_m / size[0], (high_m - low_m) / size[1]
     origin = foot - right * (0.5 * width_m - 0.5 * step_x) - down * (high_m - 0.5 * step_y)
-    return BoxGeometry(
-        distance_m, np.column_stack([right * step_x, down * step_y, origin]), ahead / float(ahead @ foot)
-    )
+    rays_from_patch = np.stack([right * step_x, down * step_y, origin], axis=2)
+    return rays_from_patch, ahead / np.sum(ahead * foot, axis=1, keepdims=True)
+
+
+def box_geometry(
+    distance_m: float, path: PredictedPath, road: PlaneEstimate, low_m: float, high_m: float, width_m: float
+) -> BoxGeometry:
+    """`box_geometries` of one box."""
+    rays_from_patch, upright = box_geometries(np.array([distance_m]), path, [road], low_m, high_m, width_m)
+    return BoxGeometry(distance_m, rays_from_patch[0], upright[0])
 
 
 def sweep_boxes(
@@ -126,61 +134,50 @@ def sweep_boxes(
 ) -> BoxEvidence:
     """Evidence for all boxes at `distance_m` (K,); `aligned` holds at least one reference."""
     width_m = 2.0 * path.half_width_m
-    patches = _Patches(len(distance_m))
-    steady: dict[int, ReferenceView] = {}
-    for index, distance in enumerate(distance_m):
-        road = aligned.road_at(float(distance))
-        view = choose_view(aligned.references, float(distance), road.height_m, current.intrinsics[0][1, 1])
-        group = index // _STEADY_GROUP
-        if group not in steady:
-            middle = float(distance_m[min(index + _STEADY_GROUP // 2, len(distance_m) - 1)])
-            steady[group] = _steadied(current, view, box_geometry(middle, path, road, 0.0, _STEADY_M, _STEADY_M))
-        box = box_geometry(float(distance), path, road, 0.0, swept_height_m, width_m)
-        patches.fill(index, current, view, steady[group], box, road, patch_level(current, float(distance), width_m))
+    roads = [aligned.road_at(float(distance)) for distance in distance_m]
+    views = choose_views(aligned.references, distance_m, aligned.near.height_m, current.intrinsics[0][1, 1])
+    steady = _steady_views(current, path, roads, views, distance_m)
+    rays_from_patch, upright = box_geometries(distance_m, path, roads, 0.0, swept_height_m, width_m)
+    levels = patch_levels(current, distance_m, width_m)
+    road = np.stack([plane.m for plane in roads])
+    plain = plane_warps(views, levels, rays_from_patch, np.stack([road, np.zeros_like(road)]))
+    shares = (1.0, _NEARER_SHARE, *_PAST_SHARES)
+    turned = plane_warps(steady, levels, rays_from_patch, np.stack([*(share * upright for share in shares), road]))
+    count, size = len(distance_m), (PATCH_WIDTH, PATCH_HEIGHT)
+    observed = np.empty((count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
+    predicted = np.empty((len(turned) + len(plain), count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
+    for index, level in enumerate(levels):
+        sample(current.levels[level], current.intrinsics[level] @ rays_from_patch[index], size, observed[index])
+        reference = views[index].pyramid.levels[level]
+        is_same = steady[index] is views[index]
+        for row in range(len(turned)):
+            if not (is_same and row == len(turned) - 1):
+                sample(reference, turned[row, index], size, predicted[row, index])
+        for row in range(len(plain)):
+            sample(reference, plain[row, index], size, predicted[len(turned) + row, index])
+        if is_same:
+            predicted[len(turned) - 1, index] = predicted[len(turned), index]
     independent = independent_pixels(current, distance_m, width_m / COLUMNS, swept_height_m / ROWS)
-    return BoxEvidence(
-        distance_m,
-        _compare(patches, independent, patch_per_pixel(current, distance_m, width_m)),
-        tuple(patches.views),
-        swept_height_m,
-    )
+    ratio = _compare(observed, predicted, independent, patch_per_pixel(current, distance_m, width_m))
+    return BoxEvidence(distance_m, ratio, tuple(steady), swept_height_m)
 
 
-class _Patches:
-    """Observed and predicted patches of all boxes; hypotheses as named in `_HYPOTHESES`."""
-
-    def __init__(self, count: int) -> None:
-        self.observed = np.empty((count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
-        self.predicted = np.empty((len(_HYPOTHESES), count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
-        self.views: list[ReferenceView] = []
-
-    def fill(
-        self,
-        index: int,
-        current: GrayPyramid,
-        view: ReferenceView,
-        steady: ReferenceView,
-        box: BoxGeometry,
-        road: PlaneEstimate,
-        level: int,
-    ) -> None:
-        """Cut out one box under every hypothesis; the scene beyond is judged by the better of both views."""
-        pixel_from_patch = current.intrinsics[level] @ box.rays_from_patch
-        size = (PATCH_WIDTH, PATCH_HEIGHT)
-        self.observed[index] = sample(current.levels[level], pixel_from_patch, size)
-        if steady.window_s != view.window_s:
-            steady = view
-        self.views.append(steady)
-        hypotheses = (
-            (steady, box.upright), (view, road.m), (view, _ZERO), (steady, _NEARER_SHARE * box.upright),
-            *((steady, share * box.upright) for share in _PAST_SHARES), (steady, road.m),
-        )  # fmt: skip
-        for row, (source, m) in enumerate(hypotheses):
-            if row == len(hypotheses) - 1 and steady is view:
-                self.predicted[row, index] = self.predicted[_HYPOTHESES.index("road"), index]
-                continue
-            warp = source.homography(m, level) @ pixel_from_patch
-            self.predicted[row, index] = sample(source.pyramid.levels[level], warp, size)
+def _steady_views(
+    current: GrayPyramid,
+    path: PredictedPath,
+    roads: list[PlaneEstimate],
+    views: list[ReferenceView],
+    distance_m: FloatArray,
+) -> list[ReferenceView]:
+    """The steadied view of each box; neighbours share one where they share the window."""
+    steady: list[ReferenceView] = []
+    for start in range(0, len(views), _STEADY_GROUP):
+        group = views[start : start + _STEADY_GROUP]
+        middle = start + len(group) // 2
+        box = box_geometry(float(distance_m[middle]), path, roads[middle], 0.0, _STEADY_M, _STEADY_M)
+        turned = _steadied(current, views[middle], box)
+        steady.extend(turned if view is views[middle] else view for view in group)
+    return steady
 
 
 def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> ReferenceView:
@@ -193,12 +190,12 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
     if k[1, 1] * _STEADY_M / box.distance_m > _STEADY_MAX_BOX_PX:
         return view
     scale = np.diag([PATCH_WIDTH / _STEADY_PATCH_PX, PATCH_HEIGHT / _STEADY_PATCH_PX, 1.0])
-    pixel_from_patch = k @ box.rays_from_patch @ scale
+    rays_from_patch = box.rays_from_patch @ scale
     size = (_STEADY_PATCH_PX, _STEADY_PATCH_PX)
-    now = sample(current.levels[0], pixel_from_patch, size).astype(np.float32)
+    now = sample(current.levels[0], k @ rays_from_patch, size).astype(np.float32)
 
     def predict(source: ReferenceView) -> NDArray[np.float32]:
-        warp = source.homography(box.upright, 0) @ pixel_from_patch
+        warp = source.pixels_from_patch(rays_from_patch, box.upright, 0)
         return sample(source.pyramid.levels[0], warp, size).astype(np.float32)
 
     before = predict(view)
@@ -213,11 +210,13 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
     return turned if gain < _STEADY_GAIN else view
 
 
-def _compare(patches: _Patches, independent: FloatArray, per_pixel: FloatArray) -> FloatArray:
-    """Log likelihood ratios (K, ROWS, COLUMNS) of the upright plane against the best of its rivals."""
-    observed = patches.observed.astype(np.float32)
+def _compare(
+    now: NDArray[np.uint8], predicted: NDArray[np.uint8], independent: FloatArray, per_pixel: FloatArray
+) -> FloatArray:
+    """Log likelihood ratios (K, ROWS, COLUMNS) of the first hypothesis, upright, against the best of its rivals."""
+    observed = now.astype(np.float32)
     observed -= observed.mean(axis=(1, 2), keepdims=True)
-    error = patches.predicted.astype(np.float32)
+    error = predicted.astype(np.float32)
     error -= error.mean(axis=(2, 3), keepdims=True)
     error -= observed
     dx, dy = gradients(observed)

@@ -1,8 +1,9 @@
 """Plane-induced warps between two frames, on an image pyramid: the direct (pixel-wise) side of the motion stage.
 
 For a plane with 1/Z = m . (x, y, 1) in the current frame, a current ray x meets the reference frame at
-R^T (x + c (m . x)), where R = current_from_reference and c is the camera's travel in current axes. So the warp is the
-homography K R^T (I + c m^T) K^-1 (Hartley & Zisserman, 2nd ed., result 13.1).
+R^T (x + c (m . x)), where R = current_from_reference and c is the camera's travel in current axes: the homography
+K R^T (I + c m^T) (Hartley & Zisserman, 2nd ed., result 13.1). A patch is a grid that a matrix G (3, 3) maps to current
+rays, so one product takes it to pixels of either frame.
 """
 
 from __future__ import annotations
@@ -48,11 +49,10 @@ class ReferenceView:
     travel_m: FloatArray
     window_s: float
 
-    def homography(self, m: FloatArray, level: int) -> FloatArray:
-        """Current pixel to reference pixel at a pyramid level, for the plane 1/Z = m . (x, y, 1)."""
-        k = self.pyramid.intrinsics[level]
-        plane = np.eye(3) + np.outer(self.travel_m, m)
-        return np.asarray(k @ self.rotation.T @ plane @ np.linalg.inv(k))
+    def pixels_from_patch(self, rays_from_patch: FloatArray, m: FloatArray, level: int) -> FloatArray:
+        """Reference pixels (3, 3) of a patch G (3, 3) at a pyramid level, if it lies on the plane 1/Z = m . (x, y, 1)."""
+        moved = rays_from_patch + np.multiply.outer(self.travel_m, m @ rays_from_patch)
+        return np.asarray(self.pyramid.intrinsics[level] @ self.rotation.T @ moved)
 
     def turned(self, pitch_rad: float, yaw_rad: float) -> ReferenceView:
         """The view with a small rotation about the current x (pitch) and y (yaw) axes added."""
@@ -60,9 +60,29 @@ class ReferenceView:
         return ReferenceView(self.pyramid, correction @ self.rotation, self.travel_m, self.window_s)
 
 
-def sample(image: NDArray[np.uint8], pixel_from_patch: FloatArray, size: tuple[int, int]) -> NDArray[np.uint8]:
+def plane_warps(
+    views: list[ReferenceView], levels: NDArray[np.intp], rays_from_patch: FloatArray, planes: FloatArray
+) -> FloatArray:
+    """`ReferenceView.pixels_from_patch` for M hypotheses of K patches at once: (M, K, 3, 3).
+
+    `views` and `levels` (K,), `rays_from_patch` (K, 3, 3), `planes` (M, K, 3).
+    """
+    camera = np.stack([v.pyramid.intrinsics[level] @ v.rotation.T for v, level in zip(views, levels)])
+    travel = np.stack([view.travel_m for view in views])
+    base = camera @ rays_from_patch
+    moved = np.einsum("kij,kj->ki", camera, travel)
+    along = np.einsum("mkj,kjl->mkl", planes, rays_from_patch)
+    return np.asarray(base + moved[None, :, :, None] * along[:, :, None, :])
+
+
+def sample(
+    image: NDArray[np.uint8],
+    pixel_from_patch: FloatArray,
+    size: tuple[int, int],
+    into: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
     """A patch (height, width) cut out of an image through a homography; `size` is (width, height).
 
-    Outside the image the border repeats; callers make sure that patches lie inside.
+    Outside the image the border repeats; callers make sure that patches lie inside. `into` takes the patch without a copy.
     """
-    return cv2.warpPerspective(image, pixel_from_patch, size, flags=_SAMPLING, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpPerspective(image, pixel_from_patch, size, into, flags=_SAMPLING, borderMode=cv2.BORDER_REPLICATE)
