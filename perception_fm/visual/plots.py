@@ -59,7 +59,7 @@ def timeline_svg(frames: Sequence[Record]) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH_IN, 6.6))
         FigureCanvasAgg(figure)
-        bands = figure.subplots(4, 1, sharex=True, height_ratios=[0.22, 2.6, 1.2, 0.9])
+        bands = figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": [0.22, 2.6, 1.2, 0.9]})
         figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.985, bottom=0.07, hspace=0.14)
         time_s = seconds(frames)
         _draw_state(bands[0], time_s, frames)
@@ -92,7 +92,7 @@ def latency_svg(frames: Sequence[Record]) -> str:
         axes.set_ylim(0.0, _HEADROOM * axes.get_ylim()[1])
         axes.yaxis.set_label_coords(-0.045, 0.5)
         if stages:
-            axes.legend(ncols=min(8, len(stages)), loc="upper right")
+            axes.legend(ncol=min(8, len(stages)), loc="upper right")
         return _svg(figure)
 
 
@@ -149,7 +149,7 @@ def _draw_distance(axes: Axes, time_s: FloatArray, frames: Sequence[Record]) -> 
         axes.plot(moments, values, ".", color="#e8951c", markersize=3.0, alpha=0.6, label="unconfirmed")
     axes.set(ylabel="distance (m)")
     axes.set_ylim(bottom=0.0)
-    axes.legend(loc="upper right", ncols=4)
+    axes.legend(loc="upper right", ncol=4)
 
 
 def _draw_contact_time(axes: Axes, time_s: FloatArray, frames: Sequence[Record]) -> None:
