@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.camera.distortion import EQUIDISTANT
 from perception_fm.camera.model import CameraModel, FloatArray
 from perception_fm.errors import ImageError
 
@@ -36,11 +37,8 @@ class Rectifier:
         )
         self.is_seen: NDArray[np.bool_] = np.ones((camera.height, camera.width), dtype=np.bool_)
         if not self.is_identity:
-            source_px = self._source_pixels()
-            limit = np.array([camera.width - 1, camera.height - 1])
-            self.is_seen = np.asarray(((source_px >= 0.0) & (source_px <= limit)).all(axis=2))
-            bounded = np.clip(np.where(np.isnan(source_px), _OUTSIDE_PX, source_px), _OUTSIDE_PX, limit - _OUTSIDE_PX)
-            columns, rows = bounded[..., 0].astype(np.float32), bounded[..., 1].astype(np.float32)
+            columns, rows = self._source_positions()
+            self.is_seen = (columns >= 0) & (columns <= camera.width - 1) & (rows >= 0) & (rows <= camera.height - 1)
             # The fixed-point form: half the memory and about twice the speed; positions are rounded to 1/32 px.
             self._positions, self._fractions = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
         self.is_seen.setflags(write=False)
@@ -62,13 +60,30 @@ class Rectifier:
         )
         return np.asarray(rectified, dtype=np.uint8)
 
-    def _source_pixels(self) -> FloatArray:
-        """(H, W, 2) position in the stored image of every rectified pixel; NaN where the lens model has none."""
-        width, height = self.rectified.width, self.rectified.height
-        columns, rows = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
-        rays = self.rectified.unproject(np.column_stack([columns.ravel(), rows.ravel()]))
-        directions = np.column_stack([rays, np.ones(len(rays))]) @ self.source.rectification  # R^T on columns
-        return self.source.project_points(directions).reshape(height, width, 2)
+    def _source_positions(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Column and row (H, W) in the stored image of every rectified pixel, outside it where the lens has none."""
+        source, size = self.source, (self.source.width, self.source.height)
+        is_fisheye = source.distortion_model == EQUIDISTANT
+        make_maps = cv2.fisheye.initUndistortRectifyMap if is_fisheye else cv2.initUndistortRectifyMap
+        d = source.distortion if source.has_distortion else np.zeros(4)
+        maps = make_maps(source.intrinsics, d, source.rectification, self.rectified.intrinsics, size, cv2.CV_32FC1)
+        # OpenCV lets rays beyond the fold of the polynomial, and behind the camera, come back into the image.
+        has_pixel = self._has_pixel()
+        columns, rows = (
+            np.clip(np.where(has_pixel, one, _OUTSIDE_PX), _OUTSIDE_PX, limit - _OUTSIDE_PX).astype(np.float32)
+            for one, limit in zip(maps, size)
+        )
+        return columns, rows
+
+    def _has_pixel(self) -> NDArray[np.bool_]:
+        """Whether the ray (H, W) of each rectified pixel lies in front of the lens and within its invertible radius."""
+        camera = self.rectified
+        x = ((np.arange(camera.width) - camera.cx) / camera.fx)[None, :]
+        y = ((np.arange(camera.height) - camera.cy) / camera.fy)[:, None]
+        stored_from_rectified = self.source.rectification.T
+        source_x, source_y, source_z = (row[0] * x + row[1] * y + row[2] for row in stored_from_rectified)
+        radius = np.hypot(source_x, source_y)
+        return np.asarray((source_z > 0.0) & (radius <= self.source.max_ray_radius * np.maximum(source_z, 1e-9)))
 
 
 def _rectified_camera(camera: CameraModel) -> CameraModel:
