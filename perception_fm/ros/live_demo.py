@@ -133,23 +133,26 @@ def _converse(
         node.create_subscription(message_type, f"/{NODE_NAME}/{topic}", keep, _KEEP_ALL_QOS)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
-    spinner = threading.Thread(target=_spin, args=(executor,), name="demo", daemon=True)
+    spinner = threading.Thread(target=_spin, args=(executor,), name="demo")
     spinner.start()
-    _wait(lambda: node.count_publishers(f"/{NODE_NAME}/status") > 0, process, _START_TIMEOUT_S)
-    replay.wait_for_subscribers(_SUBSCRIBE_TIMEOUT_S)
 
     def watch(elapsed_s: float) -> None:
         process.check()
         on_time(elapsed_s, replay.duration_s)
 
-    replay.play(watch)
-    replay.flush()
-    deadline_s = time.monotonic() + _LAST_ANSWER_S
-    while len(answers.answered_ns) < len(answers.image_stamps_ns) and time.monotonic() < deadline_s:
-        process.check()
-        time.sleep(_POLL_S)
-    executor.shutdown()
-    spinner.join()
+    try:
+        _wait(lambda: node.count_publishers(f"/{NODE_NAME}/status") > 0, process, _START_TIMEOUT_S)
+        replay.wait_for_subscribers(_SUBSCRIBE_TIMEOUT_S)
+        replay.play(watch)
+        replay.flush()
+        deadline_s = time.monotonic() + _LAST_ANSWER_S
+        while len(answers.answered_ns) < len(answers.image_stamps_ns) and time.monotonic() < deadline_s:
+            process.check()
+            time.sleep(_POLL_S)
+    finally:
+        # Also after Ctrl-C: a thread inside rclpy must not outlive the interpreter.
+        executor.shutdown()
+        spinner.join()
 
 
 def _spin(executor: SingleThreadedExecutor) -> None:
