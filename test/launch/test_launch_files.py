@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,7 +143,7 @@ class Launch:
 
 
 @contextmanager
-def launched(*arguments: str) -> Iterator[Launch]:
+def launched(*arguments: str, package: str | None = "perception_fm") -> Iterator[Launch]:
     if shutil.which("ros2") is None:
         pytest.skip("ros2 launch is not installed")
     index = pytest.importorskip("ament_index_python")
@@ -151,7 +152,7 @@ def launched(*arguments: str) -> Iterator[Launch]:
     except index.PackageNotFoundError:
         pytest.skip("perception_fm is not in the sourced workspace")
     process = subprocess.Popen(
-        ["ros2", "launch", "perception_fm", *arguments],
+        ["ros2", "launch", *([package] if package else []), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "ROS_DOMAIN_ID": str(20 + os.getpid() % 80)},
     )
@@ -192,6 +193,50 @@ def test_refused_parameters_end_the_launch_as_a_failure(tmp_path):
         assert launch.finish() == 1
     assert "unknown setting vehicle.widht_m; did you mean vehicle.width_m?" in launch.output
     assert "perception_node ended with status 2" in launch.output
+    assert "Traceback" not in launch.output
+
+
+FAILING_NODE = """#!{python}
+import rclpy
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+
+class FailingNode(LifecycleNode):
+    def on_{transition}(self, state):
+        self.get_logger().error("no engine here")
+        return TransitionCallbackReturn.{outcome}
+
+rclpy.init()
+try:
+    rclpy.spin(FailingNode("perception_node"))
+except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
+    pass
+"""
+FAILING_LAUNCH = """
+import importlib.util
+from launch import LaunchDescription
+from launch_ros.actions import LifecycleNode
+spec = importlib.util.spec_from_file_location("perception", {path!r})
+perception = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(perception)
+
+def generate_launch_description():
+    node = LifecycleNode(executable={executable!r}, name=perception.NAME, namespace="", output="screen")
+    return LaunchDescription([*perception._bring_up(node, []), node])
+"""
+
+
+@pytest.mark.parametrize(("transition", "state"), [("configure", "configuring"), ("activate", "activating")])
+@pytest.mark.parametrize("outcome", ["FAILURE", "ERROR"])
+def test_failed_transition_ends_the_launch_as_a_failure(tmp_path, transition, state, outcome):
+    executable, file = tmp_path / "node", tmp_path / "failing.launch.py"
+    executable.write_text(FAILING_NODE.format(python=sys.executable, transition=transition, outcome=outcome))
+    executable.chmod(0o755)
+    path = str(ROOT / "launch" / "perception.launch.py")
+    file.write_text(FAILING_LAUNCH.format(path=path, executable=str(executable)))
+    with launched(str(file), package=None) as launch:
+        assert launch.finish() == 1
+    assert "no engine here" in launch.output
+    assert f"perception_node failed while {state}" in launch.output
     assert "Traceback" not in launch.output
 
 
