@@ -94,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _refuse(message: str, ctx: click.Context | None) -> int:
     """Say in one line what was refused; a wrong usage also names the help that shows the right one."""
+    if message.startswith("Usage:"):  # click's whole help, for a group of subcommands called without one
+        print(message, file=sys.stderr)
+        return EXIT_BAD_INPUT
     name = "perception-fm" if ctx is None else ctx.command_path
     hint = "" if ctx is None else f" (see {name} --help)"
     print(f"{name}: {message}{hint}", file=sys.stderr)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ VIDEO_NAME = "overlay.mp4"
 RESULT_NAME = "result.json"
 BAG_NAME = "output_bag"
 
-Progress = Callable[[Iterator[Step], int], Iterator[Step]]
+Progress = Callable[[Iterable[Step], int], Iterable[Step]]
 
 
 def run_bag(

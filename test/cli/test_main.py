@@ -74,6 +74,14 @@ def test_wrong_usage_is_one_line_that_names_the_help(arguments: list[str], capsy
     assert "--help)" in error
 
 
+def test_group_without_its_subcommand_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["synth"])
+    output = capsys.readouterr()
+    text = output.err + output.out  # click before 8.2 takes it for a question, not a mistake
+    assert text.startswith("Usage: perception-fm synth")
+    assert "(see" not in text
+
+
 def test_errors_of_the_package_are_one_line_and_status_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
