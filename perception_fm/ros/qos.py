@@ -6,6 +6,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 _EGO_DEPTH = 50  # a quarter of a second of a 200 Hz IMU
+_IMAGE_DEPTH = 10  # what overflows here is lost without being counted, what reaches the worker's queue is counted
 
 
 def output_qos() -> QoSProfile:
@@ -14,8 +15,8 @@ def output_qos() -> QoSProfile:
 
 
 def image_qos(reliability: ReliabilityPolicy) -> QoSProfile:
-    """Images: only the newest counts, and the worker's queue counts what it drops."""
-    return _profile(reliability, 2)
+    """Images: deep enough for a node that did not get the processor for a moment; the worker's queue keeps the newest."""
+    return _profile(reliability, _IMAGE_DEPTH)
 
 
 def ego_qos() -> QoSProfile:

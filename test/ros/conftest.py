@@ -81,17 +81,19 @@ class Rig:
         from rclpy.node import Node
         from rclpy.parameter import Parameter
 
-        from perception_fm.ros.node import PerceptionNode
+        from perception_fm.ros import node as node_module
 
         self._context = Context()
         rclpy.init(context=self._context)
         parameters = [Parameter(name, value=value) for name, value in overrides.items()]
-        self.node = PerceptionNode(context=self._context, parameter_overrides=parameters)
+        self.node = node_module.PerceptionNode(context=self._context, parameter_overrides=parameters)
         self.client = Node("client", context=self._context)
         self._executor = MultiThreadedExecutor(num_threads=4, context=self._context)
         for node in (self.node, self.client):
             self._executor.add_node(node)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._failures: list[Exception] = []
+        arguments = (self._executor, threading.Event(), self._failures)
+        self._thread = threading.Thread(target=node_module._spin, args=arguments, daemon=True)
         self._thread.start()
         self.received: dict[str, list[Any]] = {}
         self._publishers: dict[str, Any] = {}
@@ -134,6 +136,7 @@ class Rig:
         self.node.destroy_node()
         self.client.destroy_node()
         self._context.try_shutdown()
+        assert self._failures == []  # no callback of node or client may fail unseen
 
 
 @pytest.fixture
