@@ -17,7 +17,9 @@ from perception_fm.errors import ImageError
 try:
     from cv_bridge import CvBridge, CvBridgeError
 except ImportError:
-    CvBridge = None
+    _BRIDGE: Any = None
+else:
+    _BRIDGE = CvBridge()
 
 ImageArray = NDArray[np.uint8]
 
@@ -99,9 +101,9 @@ def _check_layout(message: Image, pixel_bytes: int) -> None:
 
 def _converted(message: Image, pixel_bytes: int) -> ImageArray:
     target = "mono8" if message.encoding == "mono16" else "bgr8"
-    if CvBridge is not None:
+    if _BRIDGE is not None:
         try:
-            return np.asarray(CvBridge().imgmsg_to_cv2(message, target), dtype=np.uint8)
+            return np.asarray(_BRIDGE.imgmsg_to_cv2(message, target), dtype=np.uint8)
         except CvBridgeError as error:
             raise ImageError(f"cv_bridge cannot convert {message.encoding} to {target}: {error}") from error
     try:

@@ -15,7 +15,7 @@ def output_qos() -> QoSProfile:
 
 
 def image_qos(reliability: ReliabilityPolicy) -> QoSProfile:
-    """Images: deep enough for a node that did not get the processor for a moment; the worker's queue keeps the newest."""
+    """Images: deep enough for a node that was held up for a moment; the worker's queue keeps the newest."""
     return _profile(reliability, _IMAGE_DEPTH)
 
 

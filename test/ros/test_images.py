@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from perception_fm.errors import ImageError
+from perception_fm.ros import images
 from perception_fm.ros.images import image_array, image_message
 
 RED_BGR = (10, 20, 200)
@@ -164,3 +165,37 @@ def test_any_image_message_gives_an_image_or_one_clear_error(message):
         return
     assert result.shape[:2] == (message.height, message.width)
     assert result.dtype == np.uint8
+
+
+class Bridge:
+    """Stands for cv_bridge, which no registry has."""
+
+    def imgmsg_to_cv2(self, message, encoding):
+        if message.data[0] == 13:
+            raise BridgeError("it does not like 13")
+        return np.full((message.height, message.width, 3), 42, np.uint8) if encoding == "bgr8" else None
+
+
+class BridgeError(Exception):
+    pass
+
+
+@pytest.fixture
+def bridge(monkeypatch):
+    monkeypatch.setattr(images, "_BRIDGE", Bridge())
+    monkeypatch.setattr(images, "CvBridgeError", BridgeError, raising=False)
+
+
+def test_cv_bridge_converts_where_it_is_installed(bridge):
+    message = image_message(np.zeros((4, 6), np.uint8), "bayer_rggb8", Header())
+    np.testing.assert_array_equal(image_array(message), np.full((4, 6, 3), 42, np.uint8))
+
+
+def test_refusal_of_cv_bridge_is_an_image_error(bridge):
+    message = image_message(np.full((4, 6), 13, np.uint8), "bayer_rggb8", Header())
+    with pytest.raises(ImageError, match="it does not like 13"):
+        image_array(message)
+
+
+def test_plain_encodings_do_not_need_cv_bridge(bridge):
+    np.testing.assert_array_equal(image_array(image_message(red(), "bgr8", Header())), red())
