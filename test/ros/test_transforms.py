@@ -70,7 +70,7 @@ class TransformException(Exception):  # noqa: N818 - the name that tf2 has
 class Buffer:
     """Stands for tf2_ros.Buffer, which no registry has; it answers from the second question on."""
 
-    def __init__(self, node):
+    def __init__(self):
         self.questions = []
         self.is_cleared = False
 
