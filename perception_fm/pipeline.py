@@ -1,4 +1,4 @@
-"""`PerceptionPipeline.process` is the list of stages; the live node, the lock-step runner and the evaluation share it."""
+"""`PerceptionPipeline.process` is the list of stages that live node, lock-step runner and evaluation share."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class PerceptionPipeline:
     def process(self, frame: CameraFrame) -> PerceptionResult:
         """The result of one frame. Degradations are in `reasons`.
 
-        Raises `PerceptionError` for a stamp that does not advance (call `reset` first) and `ImageError`, `CameraError` for
-        a frame it cannot read.
+        Raises `PerceptionError` for a stamp that does not advance (call `reset` first) and `ImageError`,
+        `CameraError` for a frame it cannot read.
         """
         start = time.perf_counter()
         if self._last_stamp_ns is not None and frame.stamp_ns <= self._last_stamp_ns:
@@ -115,7 +115,7 @@ def stopping_distance_m(speed_mps: float) -> float:
 
 
 def _path_state(obstacles: tuple[Obstacle, ...], report: MotionReport) -> PathState:
-    """OBSTACLE where one is confirmed, FREE_VERIFIED where at least the stopping distance is verified, else UNVERIFIED."""
+    """OBSTACLE where one is confirmed, FREE_VERIFIED from a verified stopping distance on, else UNVERIFIED."""
     if any(obstacle.is_confirmed for obstacle in obstacles):
         return PathState.OBSTACLE
     if report.verified_m > 0.0 and report.verified_m >= stopping_distance_m(max(report.speed_mps, 0.0)):
@@ -125,7 +125,9 @@ def _path_state(obstacles: tuple[Obstacle, ...], report: MotionReport) -> PathSt
 
 def _obstacle(track: ObstacleTrack, report: MotionReport, frame: RectifiedFrame) -> Obstacle:
     """A track as the rest of the world sees it: distances along the path from the camera, centre in the base frame."""
-    assert report.path is not None and report.road is not None and frame.base_from_camera is not None
+    assert report.path is not None
+    assert report.road is not None
+    assert frame.base_from_camera is not None
     depth, path, road = track.distance_m(report.odometer_m), report.path, report.road
     x = float(path.centre_x_m(np.array([depth]))[0])
     foot = np.array([x, (1.0 - road.m[0] * x - road.m[2] * depth) / road.m[1], depth])
@@ -160,7 +162,7 @@ def _obstacle(track: ObstacleTrack, report: MotionReport, frame: RectifiedFrame)
 
 
 def _time_to_contact(track: ObstacleTrack, report: MotionReport) -> tuple[float, float]:
-    """T / e of this frame's plane, free of scale; from distance and speed while the plane is not seen; NaN if not closing."""
+    """T / e of this frame's plane, free of scale; else distance over speed; NaN where nothing closes in."""
     fit = track.fit if track.is_seen else None
     if fit is not None and fit.expansion > 2.0 * fit.expansion_sigma:
         ttc = fit.window_s / fit.expansion
@@ -220,7 +222,7 @@ def _motion_field(
 
 
 def _track_mask(polygon: tuple[float, ...], rectifier: Rectifier) -> NDArray[np.uint8] | None:
-    """Rectified mask (H, W): 255 where the world can be seen, 0 on the vehicle itself and where no source pixel exists."""
+    """Rectified mask (H, W): 255 where the world can be seen, 0 on the vehicle itself and off the source image."""
     if not polygon and rectifier.is_identity:
         return None
     camera = rectifier.source

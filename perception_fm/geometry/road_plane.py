@@ -1,7 +1,7 @@
 """The road plane ahead and how it drifts, with the camera's mounting as prior.
 
-A plane n . X = h (n unit, towards the road, in optical axes; h the camera's height) gives every ray (x, y, 1) that meets
-it the inverse depth 1/Z = m . (x, y, 1) with m = n / h.
+A plane n . X = h (n unit, towards the road, in optical axes; h the camera's height) gives every ray (x, y, 1) that
+meets it the inverse depth 1/Z = m . (x, y, 1) with m = n / h.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from perception_fm.geometry.transform import RigidTransform
 FloatArray = NDArray[np.float64]
 
 _HEIGHT_PRIOR_SHARE = 0.05  # load and tyres move a camera by a few centimetres; mounting is measured to a few per cent
-_ANGLE_PRIOR_RAD = np.radians(1.5)  # braking and load pitch a car by up to about 1.5 degrees (FAKE_WALL physics: 0.5 typ.)
+# Braking and load pitch a car by up to about 1.5 degrees (FAKE_WALL physics: 0.5 typ.).
+_ANGLE_PRIOR_RAD = np.radians(1.5)
 _ANGLE_RATE_RAD_PER_SQRT_S = np.radians(0.6)  # pitch bounce: about 0.2 degrees within 0.1 s
 _HEIGHT_RATE_SHARE_PER_SQRT_S = 0.01
 

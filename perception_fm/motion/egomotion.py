@@ -1,9 +1,9 @@
 """Rotation and focus of expansion between two frames, from tracks, with odometry or a gyro as prior.
 
-A static point moves from p (rotation removed) to q = p + e (p - foe), e = c_z / Z, where c is the camera's travel in the
-current axes, foe = c_xy / c_z and Z the current depth (Longuet-Higgins & Prazdny 1980). The part of q - p across the
-radial direction is zero whatever the depth: that pins rotation and focus of expansion without knowing the scene. The
-radial part is then the expansion e of each track.
+A static point moves from p (rotation removed) to q = p + e (p - foe), e = c_z / Z, where c is the camera's travel in
+the current axes, foe = c_xy / c_z and Z the current depth (Longuet-Higgins & Prazdny 1980). The part of q - p across
+the radial direction is zero whatever the depth: that pins rotation and focus of expansion without knowing the scene.
+The radial part is then the expansion e of each track.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class MotionPrior:
 class RelativeMotion:
     """Refined motion over one window and the expansion of every track.
 
-    `expansion` (N,) is e with standard deviation `expansion_sigma` (N,) (inf at the focus of expansion), `residual` (N,)
-    the displacement across the radial direction in units of `sigma` (rays). `covariance` (5, 5) is of rotation (3) and
-    focus (2).
+    `expansion` (N,) is e with standard deviation `expansion_sigma` (N,) (inf at the focus of expansion), `residual`
+    (N,) the displacement across the radial direction in units of `sigma` (rays). `covariance` (5, 5) is of rotation
+    (3) and focus (2).
     """
 
     rotation: FloatArray

@@ -1,7 +1,7 @@
 """Speed from the camera's height over the road, for vehicles without odometry.
 
-Without a speed, expansion gives time, not metres. But the road's own expansion is e = c_z (m . ray) with m known from the
-mounting, so the travel c_z follows from how fast the near road streams by.
+Without a speed, expansion gives time, not metres. But the road's own expansion is e = c_z (m . ray) with m known from
+the mounting, so the travel c_z follows from how fast the near road streams by.
 """
 
 from __future__ import annotations

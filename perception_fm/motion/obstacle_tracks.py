@@ -27,7 +27,7 @@ _MIN_FIT_CORRELATION = 0.5
 
 @dataclass
 class ObstacleTrack:
-    """A hypothesis: something stands at `position_m` on the odometer's scale (distance travelled plus distance ahead)."""
+    """A hypothesis: something stands at `position_m`, metres on the odometer (travelled plus ahead)."""
 
     track_id: int
     position_m: float
@@ -74,7 +74,7 @@ class ObstacleTracks:
             track.is_seen = False
 
     def update(self, odometer_m: float, distance_m: FloatArray, ratio: FloatArray, dt_s: float) -> list[ObstacleTrack]:
-        """Weigh this frame's evidence `ratio` (K,) at boxes `distance_m` (K,); returns the tracks that a peak supports."""
+        """Weigh this frame's evidence `ratio` (K,) at `distance_m` (K,); returns the tracks that a peak supports."""
         share = min(1.0, dt_s / _INDEPENDENT_S)
         supported = []
         peaks = _peaks(ratio)

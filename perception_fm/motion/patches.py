@@ -16,8 +16,10 @@ Stack = NDArray[np.float32]
 
 BLOCK_PX = 8
 COLUMNS = 4  # blocks across the path: a quarter of 1.9 m is about the width of a person
-NOISE_VARIANCE = 1.0  # grey levels^2: 8-bit quantisation, JPEG and sensor noise after blurring; a textureless block ties
-MISALIGNMENT_PX = 0.12  # rolling shutter, lens residue, ego motion: no two views align better; times the gradient it is noise
+# Grey levels^2: 8-bit quantisation, JPEG and sensor noise after blurring; a textureless block ties.
+NOISE_VARIANCE = 1.0
+# Rolling shutter, lens residue, ego motion: no two views align better; times the gradient it is noise.
+MISALIGNMENT_PX = 0.12
 CORRELATED_PIXELS = 4.0  # pixels that count as one: blurring (sigma 0.7) and bilinear sampling
 _MAX_INDEPENDENT = 40.0
 _WANTED_PARALLAX_PX = 2.0
@@ -31,7 +33,7 @@ def block_means(values: Stack) -> Stack:
 
 
 def block_variances(values: Stack) -> Stack:
-    """Variances over blocks: brightness that changes with the angle of view (asphalt at grazing angles) is no evidence."""
+    """Variances over blocks; a whole block's brightness depends on the angle of view (asphalt) and is no evidence."""
     return np.asarray(np.maximum(block_means(values * values) - block_means(values) ** 2, 0.0))
 
 
@@ -62,7 +64,7 @@ def remove_shift(dx: Stack, dy: Stack, error: Stack, sigma: FloatArray) -> Stack
 def choose_views(
     references: tuple[ReferenceView, ...], distance_m: FloatArray, height_m: float, focal_px: float
 ) -> list[ReferenceView]:
-    """For each distance (K,) the shortest window over which an obstacle and the road behind it part by 2 px, else the longest."""
+    """The shortest window for each distance (K,) over which obstacle and road behind part by 2 px, else the longest."""
     part = _WANTED_AT_HEIGHT * (1.0 - _WANTED_AT_HEIGHT) * focal_px * height_m / distance_m**2
     wanted = _WANTED_PARALLAX_PX / part
     travel = np.array([abs(float(view.travel_m[2])) for view in references])
@@ -74,7 +76,7 @@ def choose_views(
 def patch_levels(current: GrayPyramid, distance_m: FloatArray, width_m: float) -> NDArray[np.intp]:
     """Pyramid levels (K,) at which `width_m` spans at least the patch's 32 pixels, or 0."""
     ratio = current.intrinsics[0][0, 0] * width_m / (distance_m * COLUMNS * BLOCK_PX)
-    return np.clip(np.floor(np.log2(np.maximum(ratio, 1.0))), 0, LEVELS - 1).astype(np.intp)
+    return np.asarray(np.clip(np.floor(np.log2(np.maximum(ratio, 1.0))), 0, LEVELS - 1), dtype=np.intp)
 
 
 def patch_level(current: GrayPyramid, distance_m: float, width_m: float) -> int:

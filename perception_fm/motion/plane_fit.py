@@ -1,8 +1,8 @@
 """The plane that a swept box holds: expansion, distance and slope with covariance, by direct alignment.
 
 Gauss-Newton on the brightness of the box's patch. The unknowns are the plane's inverse depth at the patch centre, its
-gradient across and up the patch, and a small shift (pitch and yaw that the ego motion missed). Tilt and shift are held by
-priors that allow any wall and no more motion than is left after refinement.
+gradient across and up the patch, and a small shift (pitch and yaw that the ego motion missed). Tilt and shift are
+held by priors that allow any wall and no more motion than is left after refinement.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _TILT_SIGMA = 0.7  # tangent of the tilt: walls stand within 35 degrees of uprig
 class PlaneFit:
     """One plane in one frame.
 
-    `depth_m` is optical, at the patch centre; `expansion` is e over `window_s`. `slope_rad` is the angle between plane and
-    road (pi/2 upright). `planarity` is the residual's variance over that of noise and misalignment (1 is a plane).
+    `depth_m` is optical, at the patch centre; `expansion` is e over `window_s`. `slope_rad` is the angle between
+    plane and road (pi/2 upright). `planarity` is the residual's variance over that of noise and misalignment (1 is a
+    plane).
     """
 
     depth_m: float
@@ -62,9 +63,12 @@ def fit_plane(
     pixels_per_patch = width_m * k[0, 0] / box.distance_m / PATCH_WIDTH
     shift_sigma = SHIFT_SIGMA_PX / 2.0**level / pixels_per_patch
     first = float(box.upright @ centre)
-    prior = np.array([0.0, 1.0 / (_TILT_SIGMA * first) ** 2, 1.0 / (_TILT_SIGMA * first) ** 2, *(2 * [shift_sigma**-2.0])])
-    floor = NOISE_VARIANCE + (MISALIGNMENT_PX / 2.0**level / pixels_per_patch) ** 2 * float(np.mean(gx * gx + gy * gy))
-    theta = np.zeros(5)  # inverse depth less the start, its gradients in x and y, shift in patch pixels
+    tilt = 1.0 / (_TILT_SIGMA * first) ** 2
+    prior = np.array([0.0, tilt, tilt, shift_sigma**-2.0, shift_sigma**-2.0])
+    misalignment = MISALIGNMENT_PX / 2.0**level / pixels_per_patch
+    floor = NOISE_VARIANCE + misalignment**2 * float(np.mean(gx * gx + gy * gy))
+    # Unknowns: inverse depth less the start, its gradients in x and y, shift in patch pixels.
+    theta = np.zeros(5)
     now = now - now.mean()
     normal, variance, correlation = np.diag(prior), floor, 0.0
     for _ in range(_ITERATIONS):

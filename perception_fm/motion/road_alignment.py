@@ -1,8 +1,8 @@
 """The road plane measured directly: the near road of an earlier frame is aligned with the current one, pixel by pixel.
 
 Asphalt has few corners but much weak texture; alignment of the whole patch uses all of it (Irani & Anandan 1999, "About
-direct methods"). A pixel's brightness depends on the plane only through its inverse depth rho = m . (x, y, 1), so two extra
-warps with rho scaled up and down give the exact derivative, and Gauss-Newton on m is a 3-parameter linear fit.
+direct methods"). A pixel's brightness depends on the plane only through its inverse depth rho = m . (x, y, 1), so two
+extra warps with rho scaled up and down give the exact derivative, and Gauss-Newton on m is a 3-parameter linear fit.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def align_roads(
 ) -> RoadAlignment:
     """Road plane and corrected views; what shows no texture, no motion or is covered keeps its prior.
 
-    `references` are ordered from the shortest window to the longest: the short ones see the near road, the longest the far
-    one. `clear_m`: how far the road was last seen free; a vehicle beyond it must not pull the plane up.
+    `references` are ordered from the shortest window to the longest: the short ones see the near road, the longest
+    the far one. `clear_m`: how far the road was last seen free; a vehicle beyond it must not pull the plane up.
     """
     near, far = prior, prior
     aligned: list[ReferenceView] = []
@@ -105,7 +105,8 @@ def _align(
         m = theta[:3]
         before, up, down = (
             _pixels(
-                sample(view.pyramid.levels[level], view.pixels_from_patch(rays_from_patch, scale * m, level), size), inside
+                sample(view.pyramid.levels[level], view.pixels_from_patch(rays_from_patch, scale * m, level), size),
+                inside
             )
             for scale in (1.0, 1.0 + _STEP, 1.0 - _STEP)
         )
@@ -129,7 +130,7 @@ def _align(
         return prior, view
     k = current.intrinsics[level]
     turned = view.turned(-float(theta[4]) / k[1, 1], float(theta[3]) / k[0, 0])
-    return PlaneEstimate(theta[:3], np.linalg.inv(normal)[:3, :3], True), turned
+    return PlaneEstimate(theta[:3], np.linalg.inv(normal)[:3, :3].astype(np.float64), True), turned
 
 
 def loosened(plane: PlaneEstimate, angle_rad: float, height_share: float) -> PlaneEstimate:
@@ -144,7 +145,7 @@ def _pixels(patch: NDArray[np.uint8], inside: NDArray[np.bool_]) -> FloatArray:
 def _road_patch(
     current: GrayPyramid, road: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float
 ) -> tuple[int, FloatArray, tuple[int, int], NDArray[np.bool_], FloatArray] | None:
-    """Level, pixel_from_patch offset, size, mask (h, w) of the near road and its rays (N, 3); None where out of view."""
+    """Level, pixel_from_patch offset, size, mask (h, w) of the road and its rays (N, 3); None where out of view."""
     height0, width0 = current.levels[0].shape
     if far_m < 0.99 * _MIN_SPAN * near_m:
         return None

@@ -143,7 +143,9 @@ class MotionStage:
         self, frame: RectifiedFrame, pyramid: GrayPyramid, report: MotionReport, dt_s: float, clock: _StageClock
     ) -> None:
         """Road plane, boxes, obstacles, verified road: the part that needs a baseline."""
-        assert self._road is not None and report.path is not None and report.views is not None
+        assert self._road is not None
+        assert report.path is not None
+        assert report.views is not None
         sweep_config, path = self._config.sweep, report.path
         aligned = align_roads(pyramid, report.views.references, self._road, path, _REACH * self._verified_m)
         self._road = aligned.near

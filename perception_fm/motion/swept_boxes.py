@@ -2,10 +2,10 @@
 
 Each box's cross-section (path width x swept height, standing on the road) is cut out of the current frame and predicted
 from an earlier frame under rival hypotheses, each a plane (motion/warp.py):
-- upright: an obstacle at this distance; - road: the road goes on; - far: nothing moves but by rotation (sky, and a vehicle
-that travels with us); - past: upright planes 1.4 and 2.9 times farther; - nearer: one that stands 15% nearer.
-A painted wall shows too few corners to count on (a magnified print is smooth), while its pixels all agree: comparing whole
-patches uses them.
+- upright: an obstacle at this distance; - road: the road goes on; - far: nothing moves but by rotation (sky, and a
+vehicle that travels with us); - past: upright planes 1.4 and 2.9 times farther; - nearer: one that stands 15% nearer.
+A painted wall shows too few corners to count on (a magnified print is smooth), while its pixels all agree: comparing
+whole patches uses them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ _STEADY_GAIN = 0.6
 _STEADY_TAPER = cv2.createHanningWindow((_STEADY_PATCH_PX, _STEADY_PATCH_PX), cv2.CV_32F)
 _HIGH, _LOW = slice(0, ROWS - 1), slice(ROWS - 3, ROWS - 1)
 _WINDOWS = (
-    (_HIGH, slice(0, COLUMNS)), (_HIGH, slice(0, 2)), (_HIGH, slice(1, 3)), (_HIGH, slice(2, 4)), (_LOW, slice(0, COLUMNS)),
+    (_HIGH, slice(0, COLUMNS)), (_LOW, slice(0, COLUMNS)),
+    (_HIGH, slice(0, 2)), (_HIGH, slice(1, 3)), (_HIGH, slice(2, 4)),
 )  # fmt: skip
 
 
@@ -99,8 +100,8 @@ def box_geometries(
 ) -> tuple[FloatArray, FloatArray]:
     """Cross-sections of the path at distances (K,), upright on the road, from `low_m` to `high_m` above it.
 
-    Returns their patches' homographies to rays (K, 3, 3) and upright planes m (K, 3). `roads` (K,) holds at each distance;
-    `size` is the patch's (width, height) in patch pixels.
+    Returns their patches' homographies to rays (K, 3, 3) and upright planes m (K, 3). `roads` (K,) holds at each
+    distance; `size` is the patch's (width, height) in patch pixels.
     """
     m = np.stack([road.m for road in roads])
     down = m * np.array([road.height_m for road in roads])[:, None]
@@ -228,7 +229,7 @@ def _compare(
 
 
 def path_evidence(evidence: BoxEvidence) -> FloatArray:
-    """Strongest obstacle evidence (K,) of any window in the cross-section: the whole path, half of it, or a low barrier.
+    """Strongest obstacle evidence (K,) of any window in the cross-section: whole path, half of it, or low barrier.
 
     The lowest blocks are left out: kerbs and speed bumps are driven over, and the road itself is there.
     """

@@ -18,8 +18,8 @@ _LK_WINDOW_PX = 15
 _LK_LEVELS = 3  # 4 levels reach 8 x 7 px = 56 px between frames: 12 m/s at 10 Hz, 6 m ahead, f = 700 px
 _LK_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01)
 _FORWARD_BACKWARD_PX = 0.5  # Kalal et al., ICPR 2010: a drifting track does not come home
-# OpenCV's eigenvalue is lambda/1024 for the mean squared gradient lambda (grey levels^2). A magnified or defocused patch
-# slides by a pixel before its gradient of 1.4 grey levels per pixel tells; below that it only adds drift.
+# OpenCV's eigenvalue is lambda/1024 for the mean squared gradient lambda (grey levels^2). A magnified or defocused
+# patch slides by a pixel before its gradient of 1.4 grey levels per pixel tells; below that it only adds drift.
 _MIN_EIGENVALUE = 2.0 / 1024
 _QUALITY = 0.003  # relative, deliberately low: Lucas-Kanade applies the absolute floor above
 _REFILL_BELOW = 0.9  # detection is the costly part: it runs when a tenth of the tracks has gone

@@ -16,7 +16,8 @@ FloatArray = NDArray[np.float64]
 CELL_M = 0.5
 _MEMORY_S = 1.0  # a pedestrian steps 1.5 m into a lane within this time
 _INDEPENDENT_S = 0.1  # every frame compares another pair of images; at most ten looks a second count in full
-_VERIFIED = float(np.log(1e3))  # odds of 1000:1 that no obstacle of the least height stands there
+# 100:1 against an obstacle from the images alone. Fewer than one column in a hundred holds one, so 10,000:1 all told.
+_VERIFIED = float(np.log(1e2))
 _CEILING = 2.0 * _VERIFIED
 _FLOOR = -_CEILING
 _MAX_LATERAL_M = 0.3  # a path that swings further aside is another strip of road
@@ -39,11 +40,11 @@ class VerifiedRoad:
     ) -> FloatArray:
         """Evidence (K, COLUMNS) after this frame at boxes `distance_m` (K,), ascending.
 
-        `road_ratio` (K, COLUMNS): log likelihood ratio of this frame; `position_m` (K, 2): where the path's centre lies there, in a
-        frame fixed to the world (odom), so that a changed path drops what was verified beside it.
+        `road_ratio` (K, COLUMNS): log likelihood ratio of this frame; `position_m` (K, 2): where the path's centre
+        lies there, in a frame fixed to the world (odom), so that a changed path drops what was verified beside it.
         """
         self._advance(odometer_m, float(distance_m[-1]))
-        centres = self._start_m + (np.arange(len(self._evidence)) + 0.5) * CELL_M - odometer_m
+        centres = np.asarray(self._start_m + (np.arange(len(self._evidence)) + 0.5) * CELL_M - odometer_m, np.float64)
         inside = (centres >= distance_m[0]) & (centres <= distance_m[-1])
         ratio = _resample(centres, distance_m, road_ratio)
         now = _resample(centres, distance_m, position_m)
@@ -76,20 +77,25 @@ class VerifiedRoad:
 
 
 def _resample(at: FloatArray, known: FloatArray, values: FloatArray) -> FloatArray:
-    """Linear interpolation of every column of `values` (K, C), given at `known` (K,), at positions `at` (M,): (M, C)."""
+    """Linear interpolation (M, C) at positions `at` (M,) of the columns of `values` (K, C), given at `known` (K,)."""
     return np.column_stack([np.interp(at, known, column) for column in values.T])
 
 
 def verified_distance_m(
-    distance_m: FloatArray, evidence: FloatArray, nearest_visible_m: float, height_m: float, min_obstacle_height_m: float
+    distance_m: FloatArray,
+    evidence: FloatArray,
+    nearest_visible_m: float,
+    height_m: float,
+    min_obstacle_height_m: float,
 ) -> tuple[float, NDArray[np.bool_]]:
     """How far the road is verified without a gap that could hide an obstacle, and the verified boxes (K,).
 
     `evidence` (K, COLUMNS): every column of the path must be verified for itself.
-    An obstacle of height H at distance Z hides the road from Z to Z h / (h - H). A box at Z looks at just that stretch, so
-    boxes at most half of it apart (geometrically) leave no room for one between them. 0 when nothing is verified.
+    An obstacle of height H at distance Z hides the road from Z to Z h / (h - H). A box at Z looks at just that
+    stretch, so boxes at most half of it apart (geometrically) leave no room for one between them. 0 when nothing is
+    verified.
     """
-    is_free = (evidence >= _VERIFIED).all(axis=1)
+    is_free = np.asarray((evidence >= _VERIFIED).all(axis=1))
     bridge = (1.0 - min(0.9, min_obstacle_height_m / height_m)) ** -0.5
     reached, result = max(nearest_visible_m, float(distance_m[0])), 0.0
     for distance, free in zip(distance_m, is_free):

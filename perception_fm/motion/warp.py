@@ -50,7 +50,7 @@ class ReferenceView:
     window_s: float
 
     def pixels_from_patch(self, rays_from_patch: FloatArray, m: FloatArray, level: int) -> FloatArray:
-        """Reference pixels (3, 3) of a patch G (3, 3) at a pyramid level, if it lies on the plane 1/Z = m . (x, y, 1)."""
+        """Reference pixels (3, 3) of a patch G (3, 3) at a pyramid level, if it lies on the plane m."""
         moved = rays_from_patch + np.multiply.outer(self.travel_m, m @ rays_from_patch)
         return np.asarray(self.pyramid.intrinsics[level] @ self.rotation.T @ moved)
 
@@ -83,6 +83,8 @@ def sample(
 ) -> NDArray[np.uint8]:
     """A patch (height, width) cut out of an image through a homography; `size` is (width, height).
 
-    Outside the image the border repeats; callers make sure that patches lie inside. `into` takes the patch without a copy.
+    Outside the image the border repeats; callers make sure that patches lie inside. `into` takes the patch without a
+    copy.
     """
-    return cv2.warpPerspective(image, pixel_from_patch, size, into, flags=_SAMPLING, borderMode=cv2.BORDER_REPLICATE)
+    patch = cv2.warpPerspective(image, pixel_from_patch, size, into, flags=_SAMPLING, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(patch, dtype=np.uint8)
