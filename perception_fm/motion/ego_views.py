@@ -24,9 +24,9 @@ _OUTLIER_SIGMAS = 4.0
 # Rotation that the prior may miss, about the optical x, y, z axes: wheel odometry knows no pitch and no roll.
 _ODOMETRY_RATE_RAD = np.radians([5.0, 1.0, 3.0])
 _UNKNOWN_RATE_RAD = np.radians([10.0, 30.0, 10.0])
-# The focus of expansion against odometry: a constant mounting error, learned, and what slips from frame to frame.
+# The focus of expansion against the heading: a constant mounting error, learned, and what tyres and pitch add per frame.
 _FOCUS_START_SIGMA = float(np.radians(2.0))
-_FOCUS_SLIP_SIGMA = float(np.radians(0.15))
+_FOCUS_SLIP_SIGMA = float(np.radians(0.25))
 _FOCUS_NOISE_SIGMA = float(np.radians(0.4))
 _FOCUS_DRIFT_SIGMA = float(np.radians(0.03))
 
@@ -141,12 +141,17 @@ class EgoMotionStage:
         """Prior for one window, and its focus; None where the camera hardly moved or moved backwards."""
         past = self._past[stamp]
         rotation, rate = np.eye(3), _UNKNOWN_RATE_RAD
-        travel = base_from_camera.rotation.T @ np.array([assumed_speed_mps * span_s, 0.0, 0.0])
+        path_m, yaw = assumed_speed_mps * span_s, 0.0
         if pose is not None and past.odom_from_camera is not None:
             current_from_past = pose.inverse() @ past.odom_from_camera
             rotation, rate = current_from_past.rotation, _ODOMETRY_RATE_RAD
+            base_turn = base_from_camera.rotation @ rotation.T @ base_from_camera.rotation.T
+            yaw = float(np.arctan2(base_turn[1, 0], base_turn[0, 0]))
             if has_translation and past.has_translation:
-                travel = -current_from_past.translation_m
+                path_m = -float(base_from_camera.rotation[0] @ current_from_past.translation_m)
+        if not path_m >= MIN_TRAVEL_M:
+            return None, np.zeros(2)
+        travel = base_from_camera.rotation.T @ _chord(path_m, yaw, float(base_from_camera.translation_m[0]))
         if not travel[2] >= MIN_TRAVEL_M:
             return None, np.zeros(2)
         focus = travel[:2] / travel[2] + self._bias
@@ -159,6 +164,16 @@ class EgoMotionStage:
         gain = self._bias_sigma**2 / (self._bias_sigma**2 + noise**2)
         self._bias = self._bias + gain * innovation
         self._bias_sigma = float(np.sqrt((1.0 - gain) * self._bias_sigma**2 + _FOCUS_DRIFT_SIGMA**2))
+
+
+def _chord(path_m: float, yaw_rad: float, ahead_of_axle_m: float) -> FloatArray:
+    """Travel (3,) of a camera in current base axes, for a vehicle that rolls without slipping sideways.
+
+    Odometry poses are too rough for a direction: a centimetre in a metre is half a degree. The chord of an arc lies half
+    the turn off the heading, and a camera ahead of the axle swings out.
+    """
+    half = 0.5 * yaw_rad
+    return np.array([path_m * np.cos(half), -path_m * np.sin(half) + yaw_rad * ahead_of_axle_m, 0.0])
 
 
 class _Gather:

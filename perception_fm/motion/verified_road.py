@@ -20,7 +20,8 @@ _INDEPENDENT_S = 0.1  # every frame compares another pair of images; at most ten
 _VERIFIED = float(np.log(1e2))
 _CEILING = 2.0 * _VERIFIED
 _FLOOR = -_CEILING
-_MAX_LATERAL_M = 0.3  # a path that swings further aside is another strip of road
+# A path that swings further aside is another strip of road; far ahead, half a degree of heading noise is allowed for.
+_MAX_LATERAL_M, _HEADING_NOISE = 0.3, 0.01
 
 
 class VerifiedRoad:
@@ -52,7 +53,7 @@ class VerifiedRoad:
         tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
         apart = now - self._position_m
         aside = np.abs(tangent[:, 0] * apart[:, 1] - tangent[:, 1] * apart[:, 0])
-        moved = inside & ~(aside <= _MAX_LATERAL_M)
+        moved = inside & ~(aside <= np.hypot(_MAX_LATERAL_M, _HEADING_NOISE * centres))
         self._evidence[moved] = np.minimum(self._evidence[moved], 0.0)
         self._position_m[moved] = now[moved]
         self._evidence *= np.exp(-dt_s / _MEMORY_S)
