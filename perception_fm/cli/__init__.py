@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "replay": "Publish a bag on its topics with /clock.",
     "convert": "Turn a drive folder, a video or a KITTI folder into a bag.",
     "synth": "Make synthetic clips with exact ground truth.",
+    "evaluate": "Compare the results of a run with the truth.",
     "benchmark": "Measure latency and memory of the pipeline and the node.",
     "doctor": "Say what this machine has, what it lacks, and how to mend it.",
 }
