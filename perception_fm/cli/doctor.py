@@ -151,7 +151,7 @@ def _transport() -> Finding:
         return Finding(name, Verdict.OK, setting or f"profiles from {profiles}")
     return Finding(
         name, Verdict.WARN, f"{setting or 'default'}: best-effort images of a megabyte and more get lost",
-        "export FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA (launch files, demo and replay do so themselves)",
+        "export FASTDDS_DEFAULT_PROFILES_FILE=<checkout>/config/fastdds.xml (launch files, demo and replay do so)",
     )
 
 

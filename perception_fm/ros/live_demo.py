@@ -26,6 +26,7 @@ from perception_fm.ros.bag_transforms import bag_transforms, mounting_config
 from perception_fm.ros.messages import stamp_ns
 from perception_fm.ros.node_process import NODE_NAME, NodeProcess
 from perception_fm.ros.replay import BagReplay, ReplayOptions
+from perception_fm.ros.transport import use_image_transport
 from perception_fm_msgs.msg import FakeWallReport, FreeSpace, ObstacleArray, PerceptionStatus
 
 OUTPUT_TYPES = {
@@ -99,8 +100,7 @@ def play_to_live_node(
     `on_time` hears the bag time that has passed and its total. Raises `BagError` for an unusable bag and
     `PerceptionError` where the node does not start.
     """
-    # Read by Fast DDS when the first participant is made; the child process inherits it. Without it images get lost.
-    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "LARGE_DATA")
+    use_image_transport()  # before the first participant; the child process inherits it
     with BagReader(bag) as reader:
         topics = find_topics(reader.counts, reader.topics)
         is_compressed = reader.topics[topics.image].endswith("CompressedImage")

@@ -1,4 +1,4 @@
-"""The Fast DDS transports that carry whole images between processes; the default ones lose most best-effort images."""
+"""Fast DDS settings that carry whole images between processes; with its defaults most best-effort images get lost."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ament_index_python.packages import get_package_share_directory
 
 # Whoever sets one of these has chosen transports already.
 _CHOICES = ("FASTDDS_BUILTIN_TRANSPORTS", "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+_FAST_DDS_2 = ("humble", "iron", "jazzy")
 
 
 def transport_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment variables to add before the first node is made; none where the user has chosen transports.
 
-    `FASTDDS_BUILTIN_TRANSPORTS` arrived after Humble; there a profile enlarges the shared memory. Other middlewares
-    read neither. All processes of one graph should run with the same transports.
+    They name a profile that enlarges the shared memory of the process and changes nothing else. Not
+    FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA, which speaks TCP: a process with it and one without do not find each other,
+    and where discovery is limited to this machine it is ignored. Other middlewares read none of these variables.
     """
     if any(environment.get(name) for name in _CHOICES):
         return {}
-    if environment.get("ROS_DISTRO") == "humble":
-        profile = os.path.join(get_package_share_directory("perception_fm"), "config", "fastdds_humble.xml")
-        return {"FASTRTPS_DEFAULT_PROFILES_FILE": profile}
-    return {"FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA"}
+    variable = _CHOICES[2] if environment.get("ROS_DISTRO") in _FAST_DDS_2 else _CHOICES[1]
+    return {variable: os.path.join(get_package_share_directory("perception_fm"), "config", "fastdds.xml")}
 
 
 def use_image_transport() -> None:

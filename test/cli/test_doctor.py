@@ -72,7 +72,7 @@ def test_default_transport_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(name, raising=False)
     item = finding(diagnose(without()), "Fast DDS transport")
     assert item.verdict is Verdict.WARN
-    assert "LARGE_DATA" in item.mend
+    assert "config/fastdds.xml" in item.mend
 
 
 def test_other_middleware_than_asked_for_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
