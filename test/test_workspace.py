@@ -141,3 +141,19 @@ def test_cut_off_stamp_counts_as_none(repository: Path, tmp_path: Path, monkeypa
     assert layout.read_stamp(stamp) == {}
     layout.write_stamp(stamp, {"key": "ab"})
     assert layout.read_stamp(stamp) == {"key": "ab"}
+
+
+def test_links_to_removed_files_do_not_stop_the_next_build(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "tools" / "workspace"))
+    import build_step
+
+    kept, removed = tmp_path / "config" / "kept.yaml", tmp_path / "config" / "removed.yaml"
+    kept.parent.mkdir()
+    (tmp_path / "source.yaml").touch()
+    kept.symlink_to(tmp_path / "source.yaml")
+    removed.symlink_to(tmp_path / "no_longer_there.yaml")
+    build_step.remove_dangling_links(tmp_path)
+    assert kept.is_symlink()
+    assert not removed.is_symlink()

@@ -32,10 +32,19 @@ def ensure_build(layout: Layout, source: RosSource) -> bool:
         shutil.rmtree(layout.install, ignore_errors=True)
     layout.build.mkdir(parents=True, exist_ok=True)
     write_stamp(remembered, {"base": base})
+    for folder in (layout.build, layout.install):
+        remove_dangling_links(folder)
     _colcon(layout, source)
     _write_wrappers(layout, source)
     write_stamp(layout.build_stamp, {"key": key})
     return True
+
+
+def remove_dangling_links(folder: Path) -> None:
+    """colcon links the files of launch/ and config/ one by one; the link of a removed file would stop the next build."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.exists():
+            path.unlink()
 
 
 def _colcon(layout: Layout, source: RosSource) -> None:
