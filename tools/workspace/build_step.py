@@ -41,7 +41,7 @@ def ensure_build(layout: Layout, source: RosSource) -> bool:
 
 
 def remove_dangling_links(folder: Path) -> None:
-    """colcon links the files of launch/ and config/ one by one; the link of a removed file would stop the next build."""
+    """colcon links the files of launch/ and config/ one by one; the link of a removed one would stop the next build."""
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.exists():
             path.unlink()
