@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.patches import CORRELATED_PIXELS, MISALIGNMENT_PX, NOISE_VARIANCE, patch_level
+from perception_fm.motion.patches import CORRELATED_PIXELS, NOISE_VARIANCE, patch_level
 from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, box_geometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]
 
+# Under half a pixel of parallax obstacle and road look alike: that close to the contact no row can tell.
+_BLIND_PX = 0.5
 _ABOVE_SHARE, _BELOW_SHARE = 0.6, 0.4  # of the camera height: the strip reaches from there to there
-_ROW_CLIP = 4.0  # one row may not decide
+_ROW_CLIP = 1.0  # one row may not decide
 _MIN_EVIDENCE = 6.0  # log likelihood by which the split must beat "no contact in the strip"; e^-6 = 0.25%
 
 
@@ -38,15 +40,13 @@ def ground_contact_m(
     bottom = pixel_from_patch @ np.array([PATCH_WIDTH / 2, PATCH_HEIGHT - 1, 1.0])
     if bottom[1] / bottom[2] > current.levels[level].shape[0] - 2:
         return None
-    size = (PATCH_WIDTH, PATCH_HEIGHT)
+    size, image = (PATCH_WIDTH, PATCH_HEIGHT), view.pyramid.levels[level]
     now = sample(current.levels[level], pixel_from_patch, size).astype(np.float64)
     gradient = np.gradient(now, axis=0) ** 2 + np.gradient(now, axis=1) ** 2
     row_px = (high - low) * k[1, 1] / depth_m / PATCH_HEIGHT
-    floor = NOISE_VARIANCE + (MISALIGNMENT_PX / 2.0**level / row_px) ** 2 * gradient.mean(axis=1)
+    floor = NOISE_VARIANCE + (_BLIND_PX / 2.0**level / row_px) ** 2 * gradient.mean(axis=1)
     error = [
-        (
-            (sample(view.pyramid.levels[level], view.pixels_from_patch(box.rays_from_patch, m, level), size) - now) ** 2
-        ).mean(axis=1)
+        np.mean((sample(image, view.pixels_from_patch(box.rays_from_patch, m, level), size) - now) ** 2, axis=1)
         for m in (box.upright, road.m)
     ]
     independent = width_m * k[0, 0] / depth_m * row_px / CORRELATED_PIXELS
@@ -63,7 +63,9 @@ def ground_contact_m(
     weight /= weight.sum()
     rows = np.arange(PATCH_HEIGHT + 1) - 0.5
     row = float(weight @ rows)
-    spread = float(np.sqrt(weight @ (rows - row) ** 2 + 1.0 / 12.0 + (MISALIGNMENT_PX / row_px) ** 2))
+    blind_m = _BLIND_PX * depth_m**2 / (max(abs(float(view.travel_m[2])), 1e-3) * k[1, 1] * 2.0**level)
+    blind_rows = min(blind_m, road.height_m) / (high - low) * PATCH_HEIGHT / np.sqrt(3.0)
+    spread = float(np.sqrt(weight @ (rows - row) ** 2 + blind_rows**2))
     ray = box.rays_from_patch @ np.array([(PATCH_WIDTH - 1) / 2, row, 1.0])
     ray = ray / ray[2]
     inverse = float(road.m @ ray)

@@ -44,7 +44,7 @@ _CURVATURE_MEMORY_S = 1.0
 _YAW_RATE_NOISE_RPS = math.radians(0.3)  # gyro bias and lane keeping; at 12 m/s it would bend the path by 0.8 m at 60 m
 _MIN_CURVATURE_SPEED_MPS = 2.0
 _MAX_CURVATURE_PER_M = 0.2  # a 5 m turning radius
-_REACH = 1.3  # the road plane is measured a little beyond what was verified, or it could never reach further
+_REACH = 1.5  # the road plane is measured half as far again beyond what was verified, or it could never reach further
 _SUSPICION = 3.0  # log odds from which an unconfirmed obstacle already ends the verified road
 
 
