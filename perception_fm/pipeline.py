@@ -9,12 +9,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.camera.integrity import BLACK, BLOCKED, FROZEN, OVER_EXPOSED, IntegrityMonitor
 from perception_fm.camera.rectification import Rectifier
 from perception_fm.config import PerceptionConfig
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.obstacle_tracks import ObstacleTrack
-from perception_fm.motion.stage import MotionReport, MotionStage, RectifiedFrame
+from perception_fm.motion.stage import (
+    EXPECTED_REASONS,
+    MOUNTING_UNKNOWN,
+    MotionReport,
+    MotionStage,
+    RectifiedFrame,
+)
 from perception_fm.types import (
     CameraFrame,
     Mode,
@@ -26,6 +33,10 @@ from perception_fm.types import (
     RoadPlane,
 )
 
+# A picture with one of these faults shows no road: nothing in it may verify or clear anything.
+_UNUSABLE = frozenset({FROZEN, BLACK, OVER_EXPOSED, BLOCKED})
+_UNTRUSTED = _UNUSABLE | {MOUNTING_UNKNOWN}
+_STANDING_MPS = 0.2  # a simulator or a video repeats frames exactly while nothing moves: that is no fault
 # Braking at 6 m/s^2 after 0.5 s, the distance that free road must at least reach to be of use to a planner.
 _BRAKING_MPS2 = 6.0
 _REACTION_S = 0.5
@@ -38,11 +49,13 @@ class PerceptionPipeline:
         self.config = config
         self._rectifier: Rectifier | None = None
         self._motion: MotionStage | None = None
+        self._integrity = IntegrityMonitor()
         self._last_stamp_ns: int | None = None
 
     def reset(self) -> None:
         """Forget every temporal state: tracks, verified road, obstacles. For clock jumps and camera changes."""
         self._last_stamp_ns = None
+        self._integrity.reset()
         if self._motion is not None:
             self._motion.reset()
 
@@ -55,15 +68,25 @@ class PerceptionPipeline:
         start = time.perf_counter()
         if self._last_stamp_ns is not None and frame.stamp_ns <= self._last_stamp_ns:
             raise PerceptionError("frames must advance in time; reset the pipeline after a clock jump")
+        self._last_stamp_ns = frame.stamp_ns
         rectifier, motion = self._prepare(frame)
         rectified = self._rectify(frame, rectifier)
-        rectify_ms = (time.perf_counter() - start) * 1e3
-        report = motion.update(rectified)
-        self._last_stamp_ns = frame.stamp_ns
-        result = self._result(frame, rectified, rectifier, report)
-        latency = {"rectify": rectify_ms, **report.latency_ms, "total": (time.perf_counter() - start) * 1e3}
-        object.__setattr__(result, "latency_ms", latency)
+        faults = self._faults(frame, rectified)
+        latency = {"rectify": (time.perf_counter() - start) * 1e3}
+        report = motion.blind(rectified) if _UNUSABLE.intersection(faults) else motion.update(rectified)
+        report.reasons.extend(faults)
+        latency.update(report.latency_ms)
+        result = self._result(frame, rectified, rectifier, report, latency)
+        latency["total"] = (time.perf_counter() - start) * 1e3
         return result
+
+    def _faults(self, frame: CameraFrame, rectified: RectifiedFrame) -> tuple[str, ...]:
+        """Names of what is wrong with the picture itself."""
+        faults = self._integrity.check(rectified.gray)
+        ego = frame.ego
+        if ego is not None and ego.has_translation and abs(ego.speed_mps) < _STANDING_MPS:
+            faults = tuple(fault for fault in faults if fault != FROZEN)
+        return faults
 
     def _prepare(self, frame: CameraFrame) -> tuple[Rectifier, MotionStage]:
         """Rectification maps and stages for this camera; a changed calibration starts everything anew."""
@@ -85,16 +108,20 @@ class PerceptionPipeline:
         )
 
     def _result(
-        self, frame: CameraFrame, rectified: RectifiedFrame, rectifier: Rectifier, report: MotionReport
+        self,
+        frame: CameraFrame,
+        rectified: RectifiedFrame,
+        rectifier: Rectifier,
+        report: MotionReport,
+        latency_ms: dict[str, float],
     ) -> PerceptionResult:
         obstacles = tuple(_obstacle(track, report, rectified) for track in report.tracks)
         state = _path_state(obstacles, report)
-        mode = Mode.NOMINAL if not report.reasons else Mode.DEGRADED
         return PerceptionResult(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
             state=state,
-            mode=mode,
+            mode=_mode(report.reasons),
             reasons=tuple(report.reasons),
             verified_free_distance_m=report.verified_m,
             obstacles=obstacles,
@@ -106,12 +133,20 @@ class PerceptionPipeline:
             motion=_motion_field(frame, rectified, rectifier, report),
             sweep=report.sweep,
             focus_of_expansion=None if report.views is None else report.views.focus,
+            latency_ms=latency_ms,
         )
 
 
 def stopping_distance_m(speed_mps: float) -> float:
     """v^2 / (2 x 6 m/s^2) + 0.5 s v."""
     return speed_mps**2 / (2.0 * _BRAKING_MPS2) + _REACTION_S * speed_mps
+
+
+def _mode(reasons: list[str]) -> Mode:
+    """UNTRUSTED where the input itself is unusable, DEGRADED where something that should be there is missing."""
+    if not _UNTRUSTED.isdisjoint(reasons):
+        return Mode.UNTRUSTED
+    return Mode.DEGRADED if set(reasons) - EXPECTED_REASONS else Mode.NOMINAL
 
 
 def _path_state(obstacles: tuple[Obstacle, ...], report: MotionReport) -> PathState:

@@ -24,7 +24,8 @@ _OUTLIER_SIGMAS = 4.0
 # Rotation that the prior may miss, about the optical x, y, z axes: wheel odometry knows no pitch and no roll.
 _ODOMETRY_RATE_RAD = np.radians([5.0, 1.0, 3.0])
 _UNKNOWN_RATE_RAD = np.radians([10.0, 30.0, 10.0])
-# The focus of expansion against the heading: a constant mounting error, learned, and what tyres and pitch add per frame.
+# The focus of expansion against the heading: a constant mounting error, learned, and what tyres and pitch add per
+# frame.
 _FOCUS_START_SIGMA = float(np.radians(2.0))
 _FOCUS_SLIP_SIGMA = float(np.radians(0.25))
 _FOCUS_NOISE_SIGMA = float(np.radians(0.4))
@@ -68,10 +69,14 @@ class EgoMotionStage:
 
     def reset(self) -> None:
         """Forget frames, tracks and the learned direction of travel."""
-        self._tracker.reset()
-        self._past: OrderedDict[int, _Past] = OrderedDict()
+        self.forget_images()
         self._bias = np.zeros(2)
         self._bias_sigma = _FOCUS_START_SIGMA
+
+    def forget_images(self) -> None:
+        """Forget frames and tracks, but not the direction of travel."""
+        self._tracker.reset()
+        self._past: OrderedDict[int, _Past] = OrderedDict()
 
     def track(self, gray: NDArray[np.uint8], stamp_ns: int) -> None:
         """Follow all features into the rectified grey image (H, W) uint8."""
@@ -169,8 +174,8 @@ class EgoMotionStage:
 def _chord(path_m: float, yaw_rad: float, ahead_of_axle_m: float) -> FloatArray:
     """Travel (3,) of a camera in current base axes, for a vehicle that rolls without slipping sideways.
 
-    Odometry poses are too rough for a direction: a centimetre in a metre is half a degree. The chord of an arc lies half
-    the turn off the heading, and a camera ahead of the axle swings out.
+    Odometry poses are too rough for a direction: a centimetre in a metre is half a degree. The chord of an arc lies
+    half the turn off the heading, and a camera ahead of the axle swings out.
     """
     half = 0.5 * yaw_rad
     return np.array([path_m * np.cos(half), -path_m * np.sin(half) + yaw_rad * ahead_of_axle_m, 0.0])

@@ -38,6 +38,9 @@ from perception_fm.types import PathSweep, ScaleSource
 
 FloatArray = NDArray[np.float64]
 
+MOUNTING_UNKNOWN = "camera mounting unknown"
+_WARMING_UP, _STANDING_STILL, _REVERSING = "warming up", "standing still", "reversing"
+EXPECTED_REASONS = frozenset({_WARMING_UP, _STANDING_STILL, _REVERSING})  # nothing is wrong, there is just no motion
 _NEAREST_BOX_M = 4.0
 _HEADING_MEMORY_S = 0.6
 _CURVATURE_MEMORY_S = 1.0
@@ -111,7 +114,7 @@ class MotionStage:
         self._ego.track(frame.gray, frame.stamp_ns)
         clock.stop("track")
         if frame.base_from_camera is None:
-            report.reasons.append("camera mounting unknown")
+            report.reasons.append(MOUNTING_UNKNOWN)
             self._verified_m = 0.0
             return report
         mounting = plane_from_mounting(frame.base_from_camera)
@@ -137,6 +140,25 @@ class MotionStage:
         report.road = self._road
         report.tracks = tuple(self._obstacles.tracks)
         report.verified_m = self._capped(self._verified_m)
+        return report
+
+    def blind(self, frame: RectifiedFrame) -> MotionReport:
+        """Take a frame whose picture shows nothing: obstacles stay where they were, no road stays verified."""
+        report = MotionReport(odometer_m=self._odometer_m)
+        dt_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = frame.stamp_ns
+        self._ego.forget_images()
+        self._verified.reset()
+        self._verified_m = 0.0
+        if frame.ego is not None and frame.ego.has_translation:
+            report.speed_mps, report.scale_source = frame.ego.speed_mps, ScaleSource.ODOMETRY
+        self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
+        report.odometer_m = self._odometer_m
+        self._obstacles.predict(dt_s)
+        report.road = self._road
+        if self._heading is not None and frame.base_from_camera is not None:
+            report.path = self._path(frame.base_from_camera)
+            report.tracks = tuple(self._obstacles.tracks)
         return report
 
     def _look(
@@ -204,12 +226,12 @@ class MotionStage:
         if views.focus is not None:
             chord = 0.5 * self._curvature * float(views.references[-1].travel_m[2])
             self._heading += share * (float(views.focus[0]) - chord - self._heading)
-        return PredictedPath(
-            self._heading,
-            self._curvature,
-            0.5 * self._config.vehicle.width_m,
-            float(frame.base_from_camera.translation_m[1]),
-        )
+        return self._path(frame.base_from_camera)
+
+    def _path(self, base_from_camera: RigidTransform) -> PredictedPath:
+        assert self._heading is not None
+        half_width_m = 0.5 * self._config.vehicle.width_m
+        return PredictedPath(self._heading, self._curvature, half_width_m, float(base_from_camera.translation_m[1]))
 
     def _scale(
         self, ego: EgoState | None, views: EgoViews, mounting: PlaneEstimate, path: PredictedPath, dt_s: float
@@ -249,10 +271,10 @@ class MotionStage:
 def _why_blind(frame: RectifiedFrame, report: MotionReport) -> str:
     speed = frame.ego.speed_mps if frame.ego is not None and frame.ego.has_translation else report.speed_mps
     if math.isfinite(speed) and speed < -MIN_TRAVEL_M:
-        return "reversing"
+        return _REVERSING
     if math.isfinite(speed) and abs(speed) * 0.5 < 2.0 * MIN_TRAVEL_M:
-        return "standing still"
-    return "warming up"
+        return _STANDING_STILL
+    return _WARMING_UP
 
 
 class _StageClock:
