@@ -34,6 +34,7 @@ FloatArray = NDArray[np.float64]
 _WIDTH = COLUMNS * BLOCK_PX
 _HEIGHT = 2 * BLOCK_PX  # the upper half is judged; the lower half, road nearer by, only helps to register the strip
 _CLIP = 6.0
+_FINER_LEVELS = 1  # asphalt's texture is fine: averaged to the patch's scale it is gone
 _MIN_CORRELATION = 0.3  # a hypothesis must explain the block, not merely beat its rivals
 _SHIFT_SIGMA_PX = 0.5
 
@@ -53,7 +54,7 @@ def road_strips(
     rays_from_patch, upright = box_geometries(
         distance_m, path, roads, -least_height_m, least_height_m, width_m, size
     )
-    levels = patch_levels(current, distance_m, width_m)
+    levels = np.maximum(patch_levels(current, distance_m, width_m) - _FINER_LEVELS, 0)
     road = np.stack([plane.m for plane in roads])
     warps = plane_warps(views, levels, rays_from_patch, np.stack([road, np.zeros_like(road), upright]))
     now = np.empty((count, _HEIGHT, _WIDTH), np.uint8)

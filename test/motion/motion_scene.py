@@ -24,6 +24,7 @@ HEIGHT_M = 1.4
 SIZE = (480, 288)
 INTRINSICS = np.array([[400.0, 0.0, 239.5], [0.0, 400.0, 143.5], [0.0, 0.0, 1.0]])
 HALF_WIDTH_M = 0.95
+SPEED_MPS = 12.0
 ROAD, BUILDING = 0, 2  # Cityscapes trainIds
 GREY = np.full((8, 8, 3), 110, np.uint8)
 SKY = np.full((64, 256, 3), 190, np.uint8)
@@ -57,6 +58,12 @@ def wall(
     return Surface(top_left, -Y, down, (width_m, height_m), periodic(picture), BUILDING, is_hazy=False)
 
 
+def house_front(picture: np.ndarray, y_m: float) -> Surface:
+    """An upright wall along the road, 12 m high."""
+    origin = np.array([-20.0, y_m, 12.0])
+    return Surface(origin, X, -Z, (400.0, 12.0), periodic(picture), BUILDING, is_hazy=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A world, and the camera's mounting on the vehicle that drives through it."""
@@ -76,6 +83,10 @@ class Scene:
         """The frame `travel_m` before `x_m`, with the exact motion since."""
         travel = self.mounting.rotation.T @ np.array([travel_m, 0.0, 0.0])
         return ReferenceView(self.pyramid(x_m - travel_m), np.eye(3), travel, window_s)
+
+    def views(self, x_m: float) -> tuple[ReferenceView, ...]:
+        """References over 0.1, 0.2 and 0.5 s at 12 m/s."""
+        return tuple(self.view(x_m, SPEED_MPS * window_s, window_s) for window_s in (0.1, 0.2, 0.5))
 
     @property
     def plane(self) -> PlaneEstimate:
@@ -102,6 +113,12 @@ def make_scene(*surfaces: Surface, pitch_rad: float = 0.0) -> Scene:
 def free_road() -> Scene:
     """Textured road to the horizon."""
     return make_scene(road(noise_texture(1)))
+
+
+@cache
+def canyon() -> Scene:
+    """Textured road between two rows of houses, 8 m to either side."""
+    return make_scene(road(noise_texture(1)), house_front(noise_texture(3), 8.0), house_front(noise_texture(4), -8.0))
 
 
 @cache
