@@ -1,0 +1,222 @@
+"""The sequential test on planes fixed to the world: when it confirms, when it lets go, where it puts them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from perception_fm.motion.obstacle_tracks import CONFIRM, ObstacleTracks, is_trustworthy
+from perception_fm.motion.plane_fit import PlaneFit
+from perception_fm.motion.swept_boxes import box_distances
+
+DISTANCES_M = box_distances(5.0, 100.0)
+DT_S = 0.1
+
+
+def plane(depth_m: float, sigma_m: float = 0.2, correlation: float = 0.9) -> PlaneFit:
+    return PlaneFit(depth_m, sigma_m, 6.0 / depth_m, 6.0 * sigma_m / depth_m**2, 0.5, 1.57, 0.1, 1.0, correlation)
+
+
+def peak(distance_m: float, height: float, elsewhere: float = -5.0) -> np.ndarray:
+    ratio = np.full(len(DISTANCES_M), elsewhere)
+    ratio[np.argmin(np.abs(DISTANCES_M - distance_m))] = height
+    return ratio
+
+
+def look(tracks: ObstacleTracks, ratio: np.ndarray, odometer_m: float = 0.0, dt_s: float = DT_S, fits: bool = True):
+    """One frame; every supported track measures the plane of the nearest peak."""
+    tracks.predict(dt_s)
+    supported = tracks.update(odometer_m, DISTANCES_M, ratio, dt_s)
+    peaks = DISTANCES_M[ratio > 3.0]
+    for track in supported if fits else ():
+        nearest = np.argmin(np.abs(peaks - track.distance_m(odometer_m)))
+        track.measure(plane(float(peaks[nearest])), odometer_m)
+    return supported
+
+
+def frames_to_confirm(height: float, dt_s: float = DT_S, limit: int = 200) -> int:
+    tracks = ObstacleTracks()
+    for number in range(1, limit):
+        look(tracks, peak(30.0, height), dt_s=dt_s)
+        if tracks.tracks[0].is_confirmed:
+            return number
+    raise AssertionError("never confirmed")
+
+
+def test_budget_of_false_alarms_sets_the_threshold():
+    # One per 1e5 km at 14 m/s, five windows a second, ten hypotheses.
+    alpha = 14.0 / (1e8 * 5.0 * 10.0)
+    assert pytest.approx(-math.log(alpha), abs=0.05) == CONFIRM
+
+
+@pytest.mark.parametrize(("height", "dt_s"), [(4.0, 0.1), (8.0, 0.1), (8.0, 0.05), (8.0, 0.2), (8.0, 0.4), (30.0, 0.1)])
+def test_confirmed_after_the_frames_that_the_arithmetic_says(height, dt_s):
+    """Five looks a second count in full; never fewer than three."""
+    per_frame = height * min(1.0, dt_s / 0.2)
+    assert frames_to_confirm(height, dt_s) == max(3, math.ceil(CONFIRM / per_frame))
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_strongest_evidence_does_not_confirm_before_the_third_frame(frames):
+    tracks = ObstacleTracks()
+    for _ in range(frames):
+        look(tracks, peak(30.0, 1000.0), dt_s=1.0)
+    assert len(tracks.tracks) == 1
+    assert not tracks.tracks[0].is_confirmed
+
+
+def test_peak_without_a_plane_is_never_confirmed():
+    tracks = ObstacleTracks()
+    for _ in range(50):
+        look(tracks, peak(30.0, 20.0), fits=False)
+    assert tracks.tracks[0].log_ratio >= CONFIRM
+    assert not tracks.tracks[0].is_confirmed
+
+
+def test_weak_peak_is_no_candidate():
+    tracks = ObstacleTracks()
+    for _ in range(50):
+        look(tracks, peak(30.0, 2.9))
+    assert tracks.tracks == []
+
+
+def test_flat_evidence_is_no_candidate():
+    tracks = ObstacleTracks()
+    look(tracks, np.full(len(DISTANCES_M), -5.0))
+    assert tracks.tracks == []
+
+
+def test_nearest_peak_comes_first():
+    tracks = ObstacleTracks()
+    ratio = np.maximum(peak(20.0, 5.0), peak(50.0, 30.0))
+    look(tracks, ratio)
+    assert tracks.tracks[0].position_m == pytest.approx(20.0, rel=0.04)
+    look(tracks, ratio)
+    np.testing.assert_allclose([track.position_m for track in tracks.tracks], [20.0, 50.0], rtol=0.04)
+
+
+def test_evidence_that_turns_drops_the_obstacle():
+    tracks = ObstacleTracks()
+    for _ in range(100):
+        look(tracks, peak(30.0, 10.0))
+    assert tracks.tracks[0].is_confirmed
+    # The sum is held at twice the threshold; -10 per look, half of it per frame at 10 Hz, down to -2.
+    wanted = math.ceil((2.0 * CONFIRM + 2.0) / 5.0)
+    for _ in range(wanted - 1):
+        look(tracks, np.full(len(DISTANCES_M), -10.0))
+    assert len(tracks.tracks) == 1
+    look(tracks, np.full(len(DISTANCES_M), -10.0))
+    assert tracks.tracks == []
+
+
+def test_silence_keeps_a_confirmed_obstacle():
+    """Boxes that say nothing are no evidence that it left."""
+    tracks = ObstacleTracks()
+    for _ in range(20):
+        look(tracks, peak(30.0, 10.0))
+    for _ in range(100):
+        look(tracks, np.zeros(len(DISTANCES_M)))
+    assert tracks.tracks[0].is_confirmed
+    assert not tracks.tracks[0].is_seen
+
+
+def test_obstacle_nearer_than_the_first_box_is_kept():
+    tracks = ObstacleTracks()
+    for _ in range(20):
+        look(tracks, peak(30.0, 10.0))
+    look(tracks, np.full(len(DISTANCES_M), -50.0), odometer_m=27.0)
+    assert tracks.tracks[0].distance_m(27.0) == pytest.approx(3.0, abs=1.0)
+    assert tracks.tracks[0].is_confirmed
+
+
+def test_obstacle_that_was_passed_is_dropped():
+    tracks = ObstacleTracks()
+    for _ in range(20):
+        look(tracks, peak(30.0, 10.0))
+    look(tracks, np.zeros(len(DISTANCES_M)), odometer_m=32.0)
+    assert tracks.tracks == []
+
+
+def test_id_stays_while_driving_towards_it():
+    tracks = ObstacleTracks()
+    ids = set()
+    for number in range(20):
+        odometer_m = 1.2 * number
+        look(tracks, peak(50.0 - odometer_m, 8.0), odometer_m)
+        assert len(tracks.tracks) == 1
+        ids.add(tracks.tracks[0].track_id)
+    assert ids == {1}
+    assert tracks.tracks[0].distance_m(odometer_m) == pytest.approx(50.0 - odometer_m, rel=0.04)
+
+
+def test_reset_forgets_but_no_id_is_given_twice():
+    tracks = ObstacleTracks()
+    look(tracks, peak(30.0, 8.0))
+    tracks.reset()
+    assert tracks.tracks == []
+    look(tracks, peak(30.0, 8.0))
+    assert tracks.tracks[0].track_id == 2
+
+
+def test_distance_is_the_weighted_mean_of_its_measurements():
+    tracks = ObstacleTracks()
+    (track,) = look(tracks, peak(30.0, 8.0), fits=False)
+    rng = np.random.default_rng(0)
+    track.measure(plane(28.0, 0.5), 0.0)
+    for depth_m in 28.0 + rng.normal(0.0, 0.5, 40):
+        track.measure(plane(float(depth_m), 0.5), 0.0)
+    # 41 measurements of 0.5 m and 1% each: 0.09 m; three of it.
+    assert track.distance_m(0.0) == pytest.approx(28.0, abs=3.0 * math.sqrt((0.5**2 + 0.28**2) / 41))
+    assert math.sqrt(track.variance_m2) == pytest.approx(math.sqrt((0.5**2 + 0.28**2) / 41), rel=0.05)
+
+
+def test_sigma_never_falls_below_what_speed_and_focal_length_allow():
+    tracks = ObstacleTracks()
+    (track,) = look(tracks, peak(30.0, 8.0), fits=False)
+    for _ in range(500):
+        track.measure(plane(30.0, 0.01), 0.0)
+    assert track.distance_sigma_m(0.0) >= 0.02 * 30.0
+
+
+def test_sigma_grows_while_it_is_not_seen():
+    tracks = ObstacleTracks()
+    look(tracks, peak(30.0, 8.0))
+    before = tracks.tracks[0].variance_m2
+    tracks.predict(2.0)
+    assert tracks.tracks[0].variance_m2 - before == pytest.approx(0.3**2 * 2.0)
+
+
+def test_two_tracks_on_the_same_plane_become_the_stronger_one():
+    tracks = ObstacleTracks()
+    for _ in range(6):
+        look(tracks, peak(30.0, 8.0))
+    look(tracks, peak(60.0, 8.0))
+    strong, weak = tracks.tracks
+    weak.position_m = strong.position_m + 1.0
+    weak.variance_m2 = strong.variance_m2 = 0.01
+    look(tracks, peak(30.0, 8.0))
+    assert [track.track_id for track in tracks.tracks] == [strong.track_id]
+    assert strong.is_confirmed
+
+
+def test_obstacles_far_apart_stay_two():
+    tracks = ObstacleTracks()
+    for _ in range(10):
+        look(tracks, np.maximum(peak(20.0, 8.0), peak(40.0, 8.0)))
+    assert [track.is_confirmed for track in tracks.tracks] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        (None, False),
+        (plane(30.0), True),
+        (plane(30.0, correlation=0.49), False),
+        (plane(38.9), True),
+        (plane(39.1), False),
+        (plane(20.9), False),
+    ],
+)
+def test_plane_that_disagrees_may_not_move_a_track(fit, expected):
+    """30% is twice the gate; half a correlation is no match."""
+    assert is_trustworthy(fit, 30.0) is expected

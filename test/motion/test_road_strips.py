@@ -1,0 +1,94 @@
+"""Strips of road prove themselves by parallax; nothing else may."""
+
+import math
+
+import numpy as np
+import pytest
+from motion_scene import (
+    GREY,
+    Scene,
+    free_road,
+    make_scene,
+    noise_texture,
+    plain_road,
+    ramp,
+    road,
+    wall,
+    wall_at_30_m,
+)
+
+from perception_fm.motion.patches import COLUMNS
+from perception_fm.motion.road_strips import road_strips
+from perception_fm.motion.swept_boxes import box_distances
+
+LEAST_HEIGHT_M = 0.5
+DISTANCES_M = box_distances(5.0, 100.0)
+VERIFIED = math.log(100.0)
+
+
+def strips(scene: Scene, x_m: float = 0.0, views=None, least_height_m: float = LEAST_HEIGHT_M) -> np.ndarray:
+    references = scene.views(x_m) if views is None else views
+    return road_strips(scene.pyramid(x_m), scene.aligned(*references), scene.path, DISTANCES_M, least_height_m)
+
+
+@pytest.mark.parametrize("x_m", [0.0, 8.0, 20.0])
+def test_textured_road_is_verified(x_m):
+    ratio = strips(free_road(), x_m)
+    assert ratio.shape == (len(DISTANCES_M), COLUMNS)
+    near = DISTANCES_M < 18.0
+    assert (ratio[near] > VERIFIED).mean() > 0.9
+    assert np.median(ratio[near]) > VERIFIED
+
+
+def test_road_without_texture_is_never_verified():
+    assert strips(plain_road()).max() < 0.5
+
+
+def test_sky_and_horizon_are_no_road():
+    """Boxes so far that their strips reach the horizon hold the still edge between road and sky."""
+    assert strips(plain_road())[DISTANCES_M > 60.0].max() < 0.5
+
+
+def test_wall_is_not_verified_at_its_foot_or_beyond():
+    ratio = strips(wall_at_30_m())
+    # A strip behind a box at Z covers the road to Z h / (h - 0.5): from 20 m on it shows wall, from 30 m only wall.
+    assert ratio[DISTANCES_M > 29.0].max() < VERIFIED
+    assert ratio[DISTANCES_M > 29.0].min(axis=1).max() < 1.0
+    assert (ratio[DISTANCES_M < 18.0] > 0.0).mean() > 0.95
+
+
+def test_blank_wall_is_not_verified_beyond():
+    scene = make_scene(road(noise_texture(1)), wall(GREY, 20.0, width_m=60.0, height_m=40.0))
+    assert strips(scene)[DISTANCES_M > 21.0].max() < 1.0
+
+
+@pytest.mark.parametrize("picture", [noise_texture(2), GREY], ids=["textured", "blank"])
+def test_vehicle_at_our_own_speed_is_no_verified_road(picture):
+    now, then = (make_scene(road(noise_texture(1)), wall(picture, x_m, 1.95, 2.6)) for x_m in (20.0, 14.0))
+    ratio = strips(now, 0.0, (then.view(0.0, 6.0),))
+    hidden = (DISTANCES_M > 20.5) & (DISTANCES_M < 100.0)
+    assert ratio[hidden].min(axis=1).max() < 1.0  # no box behind it has all its columns
+
+
+def test_ramp_is_not_taken_for_the_flat_road():
+    """A road that rises 6 degrees is no flat road: unknown or against, until the plane ahead follows it."""
+    scene = make_scene(road(noise_texture(1)), ramp(noise_texture(1), 20.0, math.radians(6.0)))
+    assert strips(scene)[DISTANCES_M > 24.0].min(axis=1).max() < VERIFIED
+
+
+def test_low_obstacle_is_found_by_a_low_setting():
+    """A kerb stone of 0.3 m across the path stands against strips of 0.25 m."""
+    scene = make_scene(road(noise_texture(1)), wall(noise_texture(7), 8.0, width_m=4.0, height_m=0.3))
+    row = int(np.argmin(np.abs(DISTANCES_M - 8.0)))
+    assert strips(scene, least_height_m=0.25)[row].max() < 0.0
+    assert strips(free_road(), least_height_m=0.25)[row].min() > 0.0
+
+
+def test_one_covered_column_is_not_verified():
+    scene = make_scene(road(noise_texture(1)), wall(noise_texture(8), 10.0, width_m=0.5, height_m=1.2))
+    post = scene.world.surfaces[1]
+    object.__setattr__(post, "origin_world_m", post.origin_world_m + np.array([0.0, 0.7, 0.0]))
+    row = int(np.argmin(np.abs(DISTANCES_M - 10.0)))
+    ratio = strips(scene)[row]
+    assert ratio[0] < 0.0
+    assert (ratio[2:] > 0.0).all()
