@@ -24,8 +24,6 @@ _NEAR_M, _NEAR_REACH_M, _FAR_REACH_M = 5.0, 24.0, 70.0
 _MIN_DEPTH_PER_TRAVEL = 2.0  # nearer, the reference saw the texture more than 1.5 times smaller
 _GRADE_CHANGE_RAD = np.radians(0.3)  # crest or sag: 0.5% change of grade within some 20 m
 _GRADE_HEIGHT_SHARE = 0.03
-_SHIFT_SIGMA_PX = 0.5  # pitch and yaw left over by the tracks
-_MODEL_SHIFT_PX = 0.05
 _MIN_SPAN = 1.4  # ratio of far to near edge: less road does not tell pitch from height
 _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE = np.radians(0.1), 0.01  # a real road is a plane to about this
 _HALF_WIDTH_M = 1.6  # a lane is at least 2.75 m wide: inside it there is road, not kerb
@@ -40,7 +38,7 @@ _MIN_TRAVEL_M = 0.15  # less baseline moves the near road by under 2 px at f = 5
 
 @dataclass(frozen=True, eq=False)
 class RoadAlignment:
-    """The near plane, the plane beyond `FAR_FROM_M`, and the references with pitch and yaw corrected by the road."""
+    """The near plane, the plane beyond `FAR_FROM_M`, and the references they were aligned with."""
 
     near: PlaneEstimate
     far: PlaneEstimate
@@ -58,82 +56,71 @@ def align_roads(
     path: PredictedPath,
     clear_m: float,
 ) -> RoadAlignment:
-    """Road plane and corrected views; what shows no texture, no motion or is covered keeps its prior.
+    """Near and far road plane; what shows no texture, no motion or is covered keeps its prior.
 
     `references` are ordered from the shortest window to the longest: the short ones see the near road, the longest
     the far one. `clear_m`: how far the road was last seen free; a vehicle beyond it must not pull the plane up.
     """
     near, far = prior, prior
-    aligned: list[ReferenceView] = []
     is_near_measured = False
     visible = max(_NEAR_M, nearest_visible_m(prior, current.intrinsics[0], current.levels[0].shape[0]))
     for view in references:
         start = max(visible, _MIN_DEPTH_PER_TRAVEL * abs(float(view.travel_m[2])))
-        is_far = start > visible and is_near_measured
-        guess = loosened(near, _GRADE_CHANGE_RAD, _GRADE_HEIGHT_SHARE) if is_far else near
-        reach = min(clear_m, _FAR_REACH_M) if is_far else max(min(clear_m, _NEAR_REACH_M), _MIN_SPAN * start)
-        plane, turned = _align(current, view, guess, path, start, reach)
-        aligned.append(turned)
+        if start > visible and is_near_measured:
+            guess = _loosened(near, _GRADE_CHANGE_RAD, _GRADE_HEIGHT_SHARE)
+            plane = _align(current, view, guess, path, start, min(clear_m, _FAR_REACH_M))
+        else:
+            reach = max(min(clear_m, _NEAR_REACH_M), _MIN_SPAN * start)
+            plane = _align(current, view, near, path, start, reach)
+            if plane.is_measured:
+                near, is_near_measured = plane, True
         far = plane if plane.is_measured else near
-        if not is_far and plane.is_measured:
-            near, is_near_measured = plane, True
-    return RoadAlignment(near, far, tuple(aligned))
+    return RoadAlignment(near, far, references)
 
 
 def _align(
     current: GrayPyramid, view: ReferenceView, prior: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float
-) -> tuple[PlaneEstimate, ReferenceView]:
-    """Plane, and view turned, for one window; both as given where the alignment fails."""
+) -> PlaneEstimate:
+    """Posterior plane from one window; the prior where the alignment fails."""
     patch = _road_patch(current, prior, path, near_m, far_m)
     if patch is None or abs(view.travel_m[2]) < _MIN_TRAVEL_M:
-        return prior, view
+        return prior
     level, offset, size, inside, rays = patch
     rays_from_patch = np.linalg.inv(current.intrinsics[level]) @ offset
-    image = sample(current.levels[level], offset, size).astype(np.float32)
-    gradient = np.stack([np.gradient(image, axis=1)[inside], np.gradient(image, axis=0)[inside]], axis=1)
-    now = image[inside].astype(np.float64)
+    now = _pixels(sample(current.levels[level], offset, size), inside)
     now -= now.mean()
-    information = np.zeros((5, 5))
-    information[:3, :3] = np.linalg.inv(prior.covariance)
-    information[3:, 3:] = np.eye(2) / (_SHIFT_SIGMA_PX / 2.0**level) ** 2
-    model = np.zeros((5, 5))
-    model[:3, :3] = tilt_covariance(prior.m, _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE)
-    model[3:, 3:] = np.eye(2) * _MODEL_SHIFT_PX**2
-    start = np.concatenate([prior.m, np.zeros(2)])
-    theta, normal, correlation = start, information, 0.0
+    information = np.linalg.inv(prior.covariance)
+    model = tilt_covariance(prior.m, _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE)
+    m, normal, correlation = prior.m, information, 0.0
     for _ in range(_ITERATIONS):
-        m = theta[:3]
         before, up, down = (
             _pixels(
                 sample(view.pyramid.levels[level], view.pixels_from_patch(rays_from_patch, scale * m, level), size),
-                inside
+                inside,
             )
             for scale in (1.0, 1.0 + _STEP, 1.0 - _STEP)
         )
         before -= before.mean()
-        residual = now - before - gradient @ theta[3:]
+        residual = now - before
         correlation = float(now @ before / np.sqrt((now @ now) * (before @ before) + 1e-9))
         noise = float(np.hypot(_NOISE_GRAY, 1.4826 * np.median(np.abs(residual))))
-        rate = (up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6))
-        design = np.column_stack([rate[:, None] * rays, gradient])
+        design = ((up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6)))[:, None] * rays
         weights = 1.0 / (_CORRELATED_PIXELS * noise**2 * (1.0 + (residual / (3.0 * noise)) ** 2) ** 2)
         # The alignment alone, loosened by how far a real road is from a plane, then weighed against the prior.
-        precise = design.T @ (weights[:, None] * design) + 1e-6 * information
+        precise = design.T @ (weights[:, None] * design) + 1e-9 * information
         shift = np.linalg.solve(precise, design.T @ (weights * residual))
         loose = np.linalg.inv(np.linalg.inv(precise) + model)
         normal = information + loose
-        step = np.linalg.solve(normal, information @ (start - theta) + loose @ shift)
-        theta = theta + step
-        if np.linalg.norm(step[:3]) < 1e-4 * np.linalg.norm(m):
+        step = np.linalg.solve(normal, information @ (prior.m - m) + loose @ shift)
+        m = m + step
+        if np.linalg.norm(step) < 1e-4 * np.linalg.norm(m):
             break
-    if correlation < _MIN_CORRELATION or float(theta[1]) <= 0.0:
-        return prior, view
-    k = current.intrinsics[level]
-    turned = view.turned(-float(theta[4]) / k[1, 1], float(theta[3]) / k[0, 0])
-    return PlaneEstimate(theta[:3], np.linalg.inv(normal)[:3, :3].astype(np.float64), True), turned
+    if correlation < _MIN_CORRELATION or float(m[1]) <= 0.0:
+        return prior
+    return PlaneEstimate(m, np.linalg.inv(normal), True)
 
 
-def loosened(plane: PlaneEstimate, angle_rad: float, height_share: float) -> PlaneEstimate:
+def _loosened(plane: PlaneEstimate, angle_rad: float, height_share: float) -> PlaneEstimate:
     """The same plane, less certain: the prior of a neighbouring stretch of road."""
     return PlaneEstimate(plane.m, plane.covariance + tilt_covariance(plane.m, angle_rad, height_share), False)
 
