@@ -83,7 +83,6 @@ def test_crawling_measures_nothing(pitched):
     assert not aligned.near.is_measured  # 0.1 m of travel moves the near road by less than two pixels
 
 
-@pytest.mark.xfail(reason="the correction enters with the opposite sign", strict=True)
 @pytest.mark.parametrize("side", [1.0, -1.0])
 @pytest.mark.parametrize("axis", ["pitch", "yaw"])
 def test_turn_that_odometry_missed_is_taken_out(axis, side):
