@@ -17,9 +17,11 @@ from perception_fm.ros.messages import stamp_ns
 from perception_fm.ros.outputs import Publication
 from perception_fm.ros.parameters import current_config
 from perception_fm.ros.publishing import Publishers
-from perception_fm.ros.step import Step, process_image, unknown_result, with_reasons, without_trust
+from perception_fm.ros.step import Step, process_image, unknown_result, without_trust
 from perception_fm.ros.transforms import MountingSource
 from perception_fm.ros.worker import Arrival, Worker
+
+_CLOCK_TOLERANCE_S = 0.1  # clocks of camera and computer differ by this much without harm
 
 
 class Perceiver:
@@ -81,7 +83,10 @@ class Perceiver:
         age_s = self._age_s(step.result.stamp_ns)
         if age_s > self._config.latency_error_s:
             reason = f"the image is {age_s:.2f} s old (do clock, stamps and use_sim_time agree?)"
-            step = dataclasses.replace(step, result=with_reasons(step.result, (reason,)))
+            step = dataclasses.replace(step, result=without_trust(step.result, reason))
+        elif age_s < -_CLOCK_TOLERANCE_S:
+            reason = f"the image is {-age_s:.2f} s ahead of the clock (do clock, stamps and use_sim_time agree?)"
+            step = dataclasses.replace(step, result=without_trust(step.result, reason))
         self._send(step, age_s)
 
     def _send(self, step: Step, age_s: float) -> None:

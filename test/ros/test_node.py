@@ -70,9 +70,9 @@ def now_ns():
     return time.time_ns()
 
 
-def feed(rig, messages, image=None, info=None):
-    """One camera_info and one image of the present time, and its stamp."""
-    stamp = now_ns()
+def feed(rig, messages, image=None, info=None, age_s=0.0):
+    """One camera_info and one image, `age_s` old, and its stamp."""
+    stamp = now_ns() - int(age_s * 1e9)
     rig.publish("camera_info", info or messages.camera_info())
     if image is None:
         image = messages.image()
@@ -205,6 +205,21 @@ def test_bad_input_is_named_its_output_is_unknown_and_the_node_lives(
         return by_stamp(rig, free, stamp).verified_free_distance_m == 50.0
 
     assert rig.wait_for(is_accepted)
+
+
+@pytest.mark.parametrize("age_s", [15.0, -15.0])
+def test_image_of_another_time_verifies_no_road(make_rig, messages, free_road, age_s):
+    """Clock and stamps disagree (no use_sim_time, a camera with its own clock): what was free then is unknown now."""
+    rig = make_rig()
+    free, status = rig.listen("free_space", FreeSpace), rig.listen("status", PerceptionStatus)
+    rig.start()
+    settle(rig, messages, free)
+
+    def is_untrusted():
+        stamp = feed(rig, messages, age_s=age_s)
+        return by_stamp(rig, status, stamp).mode == PerceptionStatus.UNTRUSTED and by_stamp(rig, free, stamp)
+
+    assert rig.wait_for(is_untrusted).verified_free_distance_m == 0.0
 
 
 def test_stamp_going_back_resets_the_pipeline(make_rig, messages, free_road):
