@@ -13,6 +13,7 @@ from perception_fm.camera.integrity import BLACK, BLOCKED, FROZEN, OVER_EXPOSED,
 from perception_fm.camera.rectification import Rectifier
 from perception_fm.config import PerceptionConfig
 from perception_fm.errors import PerceptionError
+from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.obstacle_tracks import ObstacleTrack
 from perception_fm.motion.stage import (
@@ -129,6 +130,8 @@ class PerceptionPipeline:
             path_curvature_per_m=report.path.curvature_per_m if report.path else 0.0,
             scale_source=report.scale_source,
             base_from_camera=frame.base_from_camera,
+            path_heading_rad=_path_heading_rad(report, rectified),
+            path_memory_m=report.path.memory_m if report.path else ARC,
             road=_road_plane(report, rectified),
             motion=_motion_field(frame, rectified, rectifier, report),
             sweep=report.sweep,
@@ -224,6 +227,14 @@ def _extent(track: ObstacleTrack, report: MotionReport) -> tuple[float, float]:
         return full_width, report.evidence.swept_height_m
     height = report.evidence.swept_height_m * (blocks.shape[0] - rows[0]) / blocks.shape[0]
     return full_width * (columns[-1] - columns[0] + 1) / blocks.shape[1], height
+
+
+def _path_heading_rad(report: MotionReport, frame: RectifiedFrame) -> float:
+    """Direction of travel at the camera against base x, positive left; 0 where it is not known."""
+    if report.path is None or frame.base_from_camera is None:
+        return 0.0
+    direction = frame.base_from_camera.rotation @ np.array([report.path.heading, 0.0, 1.0])
+    return math.atan2(float(direction[1]), float(direction[0]))
 
 
 def _road_plane(report: MotionReport, frame: RectifiedFrame) -> RoadPlane | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from perception_fm.camera.model import CameraModel
 from perception_fm.errors import ImageError, PerceptionError
 from perception_fm.geometry.ego import EgoState
+from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
 
 FloatArray = NDArray[np.float64]
@@ -226,6 +227,9 @@ class PerceptionResult:
     `verified_free_distance_m` is from the camera along the path and 0 when nothing is verified. `obstacles` may be
     empty while `state` is UNVERIFIED: that is no clear road. `reasons` names every degradation. `latency_ms` is per
     stage.
+
+    The path begins below the camera, `path_heading_rad` to the left of base x, with a curvature (positive left) that
+    fades over `path_memory_m` (geometry/path.py).
     """
 
     stamp_ns: int
@@ -239,6 +243,8 @@ class PerceptionResult:
     path_curvature_per_m: float
     scale_source: ScaleSource
     base_from_camera: RigidTransform | None
+    path_heading_rad: float = 0.0
+    path_memory_m: float = ARC
     road: RoadPlane | None = None
     motion: MotionField | None = None
     sweep: PathSweep | None = None

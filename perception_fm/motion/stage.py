@@ -44,6 +44,8 @@ EXPECTED_REASONS = frozenset({_WARMING_UP, _STANDING_STILL, _REVERSING})  # noth
 _NEAREST_BOX_M = 4.0
 _HEADING_MEMORY_S = 0.6
 _CURVATURE_MEMORY_S = 1.0
+_STEERING_MEMORY_S = 2.0  # correlation time of steering corrections within a lane
+_MIN_PATH_MEMORY_M = 5.0
 _YAW_RATE_NOISE_RPS = math.radians(0.3)  # gyro bias and lane keeping; at 12 m/s it would bend the path by 0.8 m at 60 m
 _MIN_CURVATURE_SPEED_MPS = 2.0
 _MAX_CURVATURE_PER_M = 0.2  # a 5 m turning radius
@@ -102,6 +104,7 @@ class MotionStage:
         self._heading: float | None = None
         self._last_ego: EgoState | None = None
         self._curvature = 0.0
+        self._path_speed_mps = 0.0
         self._odometer_m = 0.0
         self._verified_m = 0.0
 
@@ -216,6 +219,8 @@ class MotionStage:
         share = 1.0 - math.exp(-dt_s / _HEADING_MEMORY_S)
         ego = frame.ego
         wanted = 0.0
+        if ego is not None and ego.has_translation:
+            self._path_speed_mps = max(ego.speed_mps, 0.0)
         if ego is not None and ego.has_translation and ego.speed_mps > _MIN_CURVATURE_SPEED_MPS:
             turning = math.copysign(max(abs(ego.yaw_rate_rps) - _YAW_RATE_NOISE_RPS, 0.0), ego.yaw_rate_rps)
             wanted = float(np.clip(turning / ego.speed_mps, -_MAX_CURVATURE_PER_M, _MAX_CURVATURE_PER_M))
@@ -231,7 +236,9 @@ class MotionStage:
     def _path(self, base_from_camera: RigidTransform) -> PredictedPath:
         assert self._heading is not None
         half_width_m = 0.5 * self._config.vehicle.width_m
-        return PredictedPath(self._heading, self._curvature, half_width_m, float(base_from_camera.translation_m[1]))
+        lateral_m = float(base_from_camera.translation_m[1])
+        memory_m = max(_STEERING_MEMORY_S * self._path_speed_mps, _MIN_PATH_MEMORY_M)
+        return PredictedPath(self._heading, self._curvature, half_width_m, lateral_m, memory_m)
 
     def _scale(
         self, ego: EgoState | None, views: EgoViews, mounting: PlaneEstimate, path: PredictedPath, dt_s: float

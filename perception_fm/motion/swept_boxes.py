@@ -108,7 +108,7 @@ def box_geometries(
     foot = np.column_stack([path.centre_x_m(distance_m), np.zeros(len(distance_m)), distance_m])
     foot[:, 1] = (1.0 - m[:, 0] * foot[:, 0] - m[:, 2] * distance_m) / m[:, 1]
     ahead = np.zeros_like(foot)
-    ahead[:, 0], ahead[:, 2] = path.heading - path.curvature_per_m * distance_m, 1.0
+    ahead[:, 0], ahead[:, 2] = path.slope(distance_m), 1.0
     ahead -= down * np.sum(ahead * down, axis=1, keepdims=True)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     right = np.cross(down, ahead)

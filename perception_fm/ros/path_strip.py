@@ -1,4 +1,4 @@
-"""The predicted path on the ground of the base frame: an arc of constant curvature that begins below the camera."""
+"""The predicted path on the ground of the base frame; it begins below the camera."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.geometry.path import swing_m, turn_rad
 from perception_fm.types import PerceptionResult
 
 FloatArray = NDArray[np.float64]
@@ -20,8 +21,8 @@ def path_points_m(result: PerceptionResult, along_m: FloatArray, left_m: float =
     """
     curvature = result.path_curvature_per_m if math.isfinite(result.path_curvature_per_m) else 0.0
     start_x_m = 0.0 if result.base_from_camera is None else float(result.base_from_camera.translation_m[0])
-    heading_rad = curvature * along_m
-    # sinc keeps the straight path free of 0/0.
-    x = along_m * np.sinc(heading_rad / np.pi)
-    y = 0.5 * heading_rad * along_m * np.sinc(0.5 * heading_rad / np.pi) ** 2
-    return np.column_stack((start_x_m + x - left_m * np.sin(heading_rad), y + left_m * np.cos(heading_rad)))
+    bend_rad = turn_rad(along_m, curvature, result.path_memory_m)
+    x = along_m - left_m * np.sin(bend_rad)
+    y = swing_m(along_m, curvature, result.path_memory_m) + left_m * np.cos(bend_rad)
+    cosine, sine = math.cos(result.path_heading_rad), math.sin(result.path_heading_rad)
+    return np.column_stack((start_x_m + cosine * x - sine * y, sine * x + cosine * y))

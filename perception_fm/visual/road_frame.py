@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.geometry.path import swing_m, turn_rad
 from perception_fm.types import CameraFrame, PerceptionResult
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +25,7 @@ class RoadFrame:
     forward: FloatArray
     right: FloatArray
     curvature_per_m: float
+    memory_m: float
 
     @staticmethod
     def of(frame: CameraFrame, result: PerceptionResult) -> RoadFrame | None:
@@ -41,17 +43,17 @@ class RoadFrame:
         forward = heading - (heading @ down) * down
         forward = forward / np.linalg.norm(forward)
         right = np.cross(down, forward)
+        turn = result.path_heading_rad
+        forward, right = np.cos(turn) * forward - np.sin(turn) * right, np.cos(turn) * right + np.sin(turn) * forward
         lateral_m = 0.0 if mounting is None else float(mounting.translation_m[1])
-        return RoadFrame(down * height_m + right * lateral_m, forward, right, result.path_curvature_per_m)
+        origin_m = down * height_m + right * lateral_m
+        return RoadFrame(origin_m, forward, right, result.path_curvature_per_m, result.path_memory_m)
 
     def points_camera_m(self, distance_m: FloatArray, right_m: FloatArray) -> FloatArray:
         """Points (K, 3) on the road at distances (K,) along the path, `right_m` (K,) beside its centre."""
-        angle = self.curvature_per_m * distance_m
-        # sinc keeps the straight road (curvature 0) free of 0/0.
-        ahead = distance_m * np.sinc(angle / np.pi)
-        left = 0.5 * angle * distance_m * np.sinc(0.5 * angle / np.pi) ** 2
-        ahead = ahead + right_m * np.sin(angle)
-        right = right_m * np.cos(angle) - left
+        angle = turn_rad(distance_m, self.curvature_per_m, self.memory_m)
+        ahead = distance_m + right_m * np.sin(angle)
+        right = right_m * np.cos(angle) - swing_m(distance_m, self.curvature_per_m, self.memory_m)
         return np.asarray(self.origin_m + ahead[:, None] * self.forward + right[:, None] * self.right)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perception_fm.geometry.path import PredictedPath
+from perception_fm.geometry.path import PredictedPath, swing_m, turn_rad
 
 
 def test_straight_path_keeps_its_lateral_offset():
@@ -23,3 +23,18 @@ def test_curvature_follows_the_circle(side):
     # The parabola leaves the circle by Z^4 / (8 R^3) and higher terms: 4 cm at 40 m.
     assert (np.abs(x_m - circle) <= 1.1 * depth_m**4 / (8.0 * radius_m**3) + 1e-12).all()
     assert np.sign(x_m[-1]) == -side
+
+
+def test_curvature_that_fades_ends_in_a_straight_line():
+    """Once the curvature has faded, the path has turned by curvature x memory and goes straight on."""
+    ahead_m = np.array([400.0, 500.0])
+    swing = swing_m(ahead_m, 0.004, 20.0)
+    assert turn_rad(ahead_m, 0.004, 20.0) == pytest.approx([0.08, 0.08])
+    assert swing[1] - swing[0] == pytest.approx(0.08 * 100.0)
+
+
+def test_slope_is_the_derivative_of_the_centre():
+    path = PredictedPath(0.02, 0.003, 0.95, 0.1, memory_m=24.0)
+    depth_m, step_m = np.linspace(2.0, 90.0, 12), 1e-3
+    numeric = (path.centre_x_m(depth_m + step_m) - path.centre_x_m(depth_m - step_m)) / (2.0 * step_m)
+    np.testing.assert_allclose(path.slope(depth_m), numeric, atol=1e-8)

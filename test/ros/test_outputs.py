@@ -224,14 +224,15 @@ def test_unconfirmed_obstacle_is_no_range():
 
 
 @pytest.mark.parametrize("curvature_per_m", [0.0, 0.01, -0.02])
-def test_path_is_an_arc_from_the_camera(curvature_per_m):
+def test_path_bends_from_the_camera_on(curvature_per_m):
     points = path_points_m(result(curvature_per_m=curvature_per_m), np.array([0.0, 30.0]))
-    heading_rad = curvature_per_m * 30.0
-    if curvature_per_m:
-        end = [math.sin(heading_rad) / curvature_per_m, (1.0 - math.cos(heading_rad)) / curvature_per_m]
-    else:
-        end = [30.0, 0.0]
-    np.testing.assert_allclose(points, [[1.0, 0.0], [1.0 + end[0], end[1]]], atol=1e-12)
+    np.testing.assert_allclose(points, [[1.0, 0.0], [31.0, 0.5 * curvature_per_m * 30.0**2]], atol=1e-6)
+
+
+def test_path_begins_in_the_direction_of_travel():
+    angle = math.radians(2.0)
+    points = path_points_m(dataclasses.replace(result(), path_heading_rad=angle), np.array([0.0, 30.0]))
+    np.testing.assert_allclose(points[1], [1.0 + 30.0 * math.cos(angle), 30.0 * math.sin(angle)])
 
 
 def test_path_of_unknown_curvature_is_drawn_straight():

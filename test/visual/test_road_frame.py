@@ -43,10 +43,14 @@ def test_path_bends_to_the_left_for_positive_curvature(
 ) -> None:
     road = road_of(make_scene(path_curvature_per_m=curvature))
     (point,) = road.points_camera_m(np.array([30.0]), np.array([0.0]))
-    radius_m = 1.0 / abs(curvature)
-    # An arc of 30 m: chord geometry of a circle.
-    np.testing.assert_allclose(point[0], side * radius_m * (1.0 - math.cos(30.0 / radius_m)), rtol=1e-12)
-    np.testing.assert_allclose(point[2], radius_m * math.sin(30.0 / radius_m), rtol=1e-12)
+    np.testing.assert_allclose(point, [side * 0.5 * abs(curvature) * 30.0**2, 1.5, 30.0], rtol=1e-6)
+
+
+def test_path_begins_in_the_direction_of_travel(make_scene: Callable[..., Any]) -> None:
+    road = road_of(make_scene(path_heading_rad=math.radians(3.0)))
+    (point,) = road.points_camera_m(np.array([20.0]), np.array([0.0]))
+    angle = math.radians(3.0)  # to the left: optical x falls
+    np.testing.assert_allclose(point, [-20.0 * math.sin(angle), 1.5, 20.0 * math.cos(angle)], atol=1e-9)
 
 
 def test_path_is_centred_on_the_vehicle_not_on_the_camera(make_scene: Callable[..., Any]) -> None:
