@@ -38,3 +38,36 @@ def test_slope_is_the_derivative_of_the_centre():
     depth_m, step_m = np.linspace(2.0, 90.0, 12), 1e-3
     numeric = (path.centre_x_m(depth_m + step_m) - path.centre_x_m(depth_m - step_m)) / (2.0 * step_m)
     np.testing.assert_allclose(path.slope(depth_m), numeric, atol=1e-8)
+
+
+def test_fading_curvature_starts_as_an_arc():
+    near_m = np.array([0.5, 1.0])
+    # The first term left out is -s^3 / 6 beside s^2 / 2: 1.4% at a twenty-fourth of the memory.
+    np.testing.assert_allclose(swing_m(near_m, 0.02, 24.0), 0.5 * 0.02 * near_m**2, rtol=0.02)
+
+
+def test_fading_curvature_ends_in_a_straight_line():
+    """Far beyond the memory L the path has turned by curvature times L and stays there."""
+    far_m = np.array([400.0, 401.0])
+    np.testing.assert_allclose(turn_rad(far_m, 0.01, 24.0), 0.24, rtol=1e-6)
+    assert np.diff(swing_m(far_m, 0.01, 24.0))[0] == pytest.approx(0.24)
+
+
+def test_turn_is_the_derivative_of_the_swing():
+    ahead_m = np.linspace(0.0, 80.0, 8001)
+    slope = np.gradient(swing_m(ahead_m, -0.015, 30.0), ahead_m)
+    np.testing.assert_allclose(slope[1:-1], turn_rad(ahead_m, -0.015, 30.0)[1:-1], atol=1e-6)  # steps of 1 cm
+
+
+def test_slope_of_the_path_is_its_direction():
+    path = PredictedPath(0.02, 0.01, 0.95, memory_m=25.0)
+    depth_m = np.array([9.999, 10.001])
+    assert np.diff(path.centre_x_m(depth_m))[0] / 0.002 == pytest.approx(path.slope(np.array([10.0]))[0], rel=1e-6)
+
+
+def test_short_and_long_distances_join():
+    """The series and the closed form meet without a step."""
+    memory_m = 1000.0
+    around_m = memory_m * np.array([0.999e-3, 1.001e-3])
+    swing = swing_m(around_m, 0.01, memory_m)
+    assert swing[1] / swing[0] == pytest.approx((1.001 / 0.999) ** 2, rel=1e-3)

@@ -20,6 +20,7 @@ from motion_scene import (
 from perception_fm.motion.patches import COLUMNS
 from perception_fm.motion.road_strips import road_strips
 from perception_fm.motion.swept_boxes import box_distances
+from perception_fm.synth import procedural
 
 LEAST_HEIGHT_M = 0.5
 DISTANCES_M = box_distances(5.0, 100.0)
@@ -68,6 +69,14 @@ def test_vehicle_at_our_own_speed_is_no_verified_road(picture):
     ratio = strips(now, 0.0, (then.view(0.0, 6.0),))
     hidden = (DISTANCES_M > 20.5) & (DISTANCES_M < 100.0)
     assert ratio[hidden].min(axis=1).max() < 1.0  # no box behind it has all its columns
+
+
+def test_smooth_vehicle_at_our_own_speed_is_no_verified_road_in_any_column():
+    """Small shifts explain much of a smooth picture: only the rival that nothing moves keeps it from being road."""
+    picture = procedural.mottled((512, 512), 0.25, 1.6, (112.0, 112.0, 112.0), np.random.default_rng(2))
+    now, then = (make_scene(road(noise_texture(1)), wall(picture, x_m, 1.95, 2.6)) for x_m in (12.0, 6.0))
+    ratio = strips(now, 0.0, (then.view(0.0, 6.0),))
+    assert ratio[(DISTANCES_M > 12.4) & (DISTANCES_M < 100.0)].max() < 1.0
 
 
 def test_ramp_is_not_taken_for_the_flat_road():

@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 from perception_fm.config import PerceptionConfig
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.motion.patches import COLUMNS
 from perception_fm.motion.stage import MotionReport, MotionStage, RectifiedFrame
 from perception_fm.types import ScaleSource
 
@@ -99,6 +100,25 @@ def test_blank_wall_is_no_free_road():
     scene = make_scene(road(noise_texture(1)), wall(GREY, 30.0, width_m=40.0, height_m=20.0))
     for number, report in enumerate(drive(scene, 16)):
         assert report.verified_m < 30.0 - number * STEP_M
+
+
+def test_verified_road_ends_before_what_is_only_suspected(monkeypatch):
+    """Even if every strip claimed to be road, it would not be free beyond an obstacle that is not confirmed yet."""
+    scene = make_scene(road(noise_texture(1)), *HOUSES, wall(noise_texture(2), 30.0))
+
+    def all_road(_current, _aligned, _path, distance_m, _least_height_m):
+        return np.full((len(distance_m), COLUMNS), 6.0)
+
+    monkeypatch.setattr("perception_fm.motion.stage.road_strips", all_road)
+    stage, suspected = MotionStage(PerceptionConfig()), 0
+    for number in range(6):
+        odometer_m = number * STEP_M
+        report = stage.update(frame_of(number, scene.gray(odometer_m), scene, ego_of(number)))
+        strong = [track.distance_m(odometer_m) for track in report.tracks if track.log_ratio >= 3.0]
+        suspected += bool(strong) and not is_confirmed(report)
+        assert report.verified_m <= min(strong, default=math.inf)
+    assert suspected
+    assert report.verified_m == pytest.approx(30.0 - odometer_m, rel=0.15)
 
 
 def test_straight_drive_has_a_straight_path(free):
