@@ -7,7 +7,6 @@ configured or activated, or that dies, ends the launch with one error line and a
 import os
 from pathlib import Path
 
-import yaml
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -62,8 +61,8 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "image_transport",
         default_value="",
-        choices=["", "raw", "compressed"],
-        description="compressed takes image_topic/compressed. Empty: what the bag has, else what config says (raw).",
+        choices=["", "auto", "raw", "compressed"],
+        description="compressed takes image_topic/compressed, auto what is published. Empty: what config says (auto).",
     ),
     DeclareLaunchArgument(
         "image_topic", default_value=["/camera/", CAMERA, "/image_raw"], description="Images of the camera."
@@ -90,10 +89,9 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     bag = _existing(values["bag"], "bag")
     has_sim_time = bool(bag) if values["use_sim_time"] == "auto" else values["use_sim_time"].lower() == "true"
-    transport = values["image_transport"] or _recorded_transport(bag, values["image_topic"])
     # The transitions are this file's business, whatever the configuration says.
     parameters = {"use_sim_time": has_sim_time, "camera_name": values["camera"], "autostart": False}
-    chosen = {"model": values["model"], "backend": values["backend"], "image_transport": transport}
+    chosen = {"model": values["model"], "backend": values["backend"], "image_transport": values["image_transport"]}
     parameters.update({name: value for name, value in chosen.items() if value})
     node = LifecycleNode(
         package="perception_fm",
@@ -156,14 +154,3 @@ def _existing(path: str, name: str) -> str:
     if path and not found.exists():
         raise RuntimeError(f"{name}:={path} does not exist")
     return str(found) if path else ""
-
-
-def _recorded_transport(bag: str, image_topic: str) -> str:
-    """`compressed` or `raw` where the bag has the image in one of them, else empty."""
-    metadata = Path(bag) / "metadata.yaml"
-    if not bag or not metadata.is_file():
-        return ""
-    content = yaml.safe_load(metadata.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
-    topics = {item["topic_metadata"]["name"] for item in content["topics_with_message_count"]}
-    kinds = {"raw": image_topic, "compressed": f"{image_topic}/compressed"}
-    return next((kind for kind, topic in kinds.items() if topic in topics), "")

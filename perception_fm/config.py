@@ -116,7 +116,9 @@ class NodeConfig(PerceptionConfig):
     camera_name: str = setting("front", "prefix of frames and the name in diagnostics")
     base_frame: str = setting("base_link", "vehicle frame, REP 105")
     image_transport: str = setting(
-        "raw", "raw: sensor_msgs/Image, compressed: CompressedImage", choices=("raw", "compressed")
+        "auto",
+        "raw: sensor_msgs/Image, compressed: CompressedImage, auto: what is published",
+        choices=("auto", "raw", "compressed"),
     )
     image_reliability: str = setting(
         "auto",

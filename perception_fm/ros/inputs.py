@@ -44,20 +44,20 @@ class Inputs:
             self._subscribe(Imu, "~/imu", intake.take_imu, ego_qos()),
         ]
         self._image: Subscription | None = None
-        self._reliability: ReliabilityPolicy | None = None
-        self.adopt_reliability()
+        self._adopted: tuple[str, ReliabilityPolicy] | None = None
+        self.adopt_publishers()
 
-    def adopt_reliability(self) -> None:
-        """Subscribes to the image anew where its publishers came or went and offer another reliability."""
-        topic = self._image_topic()
+    def adopt_publishers(self) -> None:
+        """Subscribes to the image anew where its publishers came or went and offer another transport or reliability."""
         with self._lock:
-            wanted = image_reliability(self._config.image_reliability, self._node, topic)
-            if self._others and wanted != self._reliability:
+            transport = self._transport()
+            topic = self._image_topic(transport)
+            wanted = transport, image_reliability(self._config.image_reliability, self._node, topic)
+            if self._others and wanted != self._adopted:
                 if self._image is not None:
                     self._node.destroy_subscription(self._image)
-                kind = _IMAGE_TYPES[self._config.image_transport]
-                self._image = self._subscribe(kind, topic, self._on_image, image_qos(wanted))
-                self._reliability = wanted
+                self._image = self._subscribe(_IMAGE_TYPES[transport], topic, self._on_image, image_qos(wanted[1]))
+                self._adopted = wanted
 
     def close(self) -> None:
         """Ends all subscriptions."""
@@ -67,10 +67,20 @@ class Inputs:
                     self._node.destroy_subscription(subscription)
             self._others, self._image = [], None
 
-    def _image_topic(self) -> str:
+    def _transport(self) -> str:
+        """`auto` stays with what it has while that is published, else takes what is; raw where both or none are."""
+        if self._config.image_transport != "auto":
+            return self._config.image_transport
+        current = self._adopted[0] if self._adopted else "raw"
+        for transport in (current, "raw", "compressed"):
+            if self._node.count_publishers(self._image_topic(transport)):
+                return transport
+        return current
+
+    def _image_topic(self, transport: str) -> str:
         """The base name is remapped and the transport appended, as image_transport does; both spellings are taken."""
         topic = str(self._node.resolve_topic_name("~/image"))
-        if self._config.image_transport == "compressed" and not topic.endswith(_COMPRESSED_SUFFIX):
+        if transport == "compressed" and not topic.endswith(_COMPRESSED_SUFFIX):
             return topic + _COMPRESSED_SUFFIX
         return topic
 

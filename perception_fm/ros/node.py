@@ -167,7 +167,7 @@ class PerceptionNode(LifecycleNode):
         health, perceiver, inputs = self.health.snapshot(), self._perceiver, self._inputs
         if not health.is_active or perceiver is None or inputs is None:
             return
-        inputs.adopt_reliability()
+        inputs.adopt_publishers()
         if health.silent_s > self.config.stale_after_s:
             perceiver.publish_unknown(health.silence_reason(self.config.stale_after_s))
 

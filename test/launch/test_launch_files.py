@@ -74,27 +74,6 @@ def test_every_argument_is_described(name):
     assert all(len(argument.description) > 5 for argument in arguments)
 
 
-@pytest.mark.parametrize(
-    ("topics", "transport"),
-    [
-        (["/camera/front/image_raw"], "raw"),
-        (["/camera/front/image_raw/compressed", "/odometry"], "compressed"),
-        (["/camera/front/image_raw/compressed", "/camera/front/image_raw"], "raw"),
-        (["/camera/rear/image_raw/compressed"], ""),
-    ],
-)
-def test_transport_follows_the_bag(tmp_path, topics, transport):
-    listed = [{"message_count": 1, "topic_metadata": {"name": topic}} for topic in topics]
-    document = {"rosbag2_bagfile_information": {"topics_with_message_count": listed}}
-    (tmp_path / "metadata.yaml").write_text(yaml.safe_dump(document))
-    assert loaded("perception")._recorded_transport(str(tmp_path), "/camera/front/image_raw") == transport
-
-
-def test_transport_of_a_bag_without_metadata_is_left_to_the_configuration(tmp_path):
-    assert loaded("perception")._recorded_transport(str(tmp_path), "/camera/front/image_raw") == ""
-    assert loaded("perception")._recorded_transport("", "/camera/front/image_raw") == ""
-
-
 def test_mcap_needs_its_plugin_for_ros2_bag(tmp_path, monkeypatch):
     replay = loaded("replay")
     (tmp_path / "bag.mcap").touch()

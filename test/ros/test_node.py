@@ -444,8 +444,9 @@ def test_image_subscription_adopts_the_reliability_of_its_publisher(make_rig, me
     rig.wait_for(is_received)
 
 
-def test_compressed_transport_is_read_below_the_image_topic(make_rig, messages, free_road):
-    rig = make_rig(image_transport="compressed")
+@pytest.mark.parametrize("transport", ["compressed", "auto"])
+def test_compressed_transport_is_read_below_the_image_topic(make_rig, messages, free_road, transport):
+    rig = make_rig(image_transport=transport)
     free = rig.listen("free_space", FreeSpace)
     rig.start()
     _, stream = cv2.imencode(".png", np.zeros((messages.height, messages.width, 3), np.uint8))

@@ -80,7 +80,7 @@ def test_parameters_that_ros_itself_reads_are_no_unknown_parameters(make_node):
         ("vehicle.width_m", "wide", "of type float, got 'wide'"),
         ("tracking.max_tracks", 100.5, "of type int"),
         ("tracking.windows_s", 0.1, "a list of numbers"),
-        ("image_transport", "smoke_signals", "one of raw, compressed"),
+        ("image_transport", "smoke_signals", "one of auto, raw, compressed"),
         ("autostart", 1, "of type bool"),
         ("vehicle", 2.0, "a group of settings"),
     ],
