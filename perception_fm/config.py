@@ -87,7 +87,11 @@ class SweepConfig:
     max_distance_m: float = setting(100.0, "farthest box", low=10.0, high=300.0, live=True)
     swept_height_m: float = setting(2.5, "height of the boxes above the road", low=0.5, high=5.0, live=True)
     min_obstacle_height_m: float = setting(
-        0.5, "free road is verified against obstacles at least this high", low=0.1, high=2.0, live=True
+        0.5,
+        "free road is verified against obstacles at least this high; from 6% of the camera height on",
+        low=0.15,
+        high=2.0,
+        live=True,
     )
 
     def __post_init__(self) -> None:

@@ -260,7 +260,6 @@ class TestPaintedWall:
         assert abs(np.median(measured / distance) - 1.0) < 0.15
         assert np.abs(measured / distance - 1.0).max() < 0.25
 
-    @pytest.mark.xfail(reason="ground contact reads a tenth short, four of its sigmas", strict=True)
     def test_ground_contact_is_as_certain_as_it_says(self, wall_results):
         measured, sigma, distance = ground_contacts(wall_results)
         assert np.sqrt(np.mean(((measured - distance) / sigma) ** 2)) < 2.0
@@ -309,7 +308,6 @@ class TestPaintedWall:
             assert result.state is PathState.OBSTACLE
             assert min(confirmed(result)) == pytest.approx(WALL_M - number * STEP_M, rel=0.1)
 
-    @pytest.mark.xfail(reason="an obstacle that was passed blind is kept behind the camera", strict=True)
     def test_distance_never_turns_negative(self, wall_images):
         pipeline = PerceptionPipeline(PerceptionConfig())
         run(wall_images[:30], pipeline)
@@ -387,7 +385,6 @@ class TestBadInput:
             assert result.state is PathState.UNVERIFIED
             assert result.verified_free_distance_m == 0.0
 
-    @pytest.mark.xfail(reason="the memory of verified road does not fade at standstill", strict=True)
     def test_road_verified_before_a_stop_must_be_seen_again(self, street, free_images):
         """While we stood something may have stepped in: at the first metre the old proof counts no more."""
         pipeline = PerceptionPipeline(PerceptionConfig())

@@ -19,18 +19,25 @@ FloatArray = NDArray[np.float64]
 
 # Under half a pixel of parallax obstacle and road look alike: that close to the contact no row can tell.
 _BLIND_PX = 0.5
+_BLIND_SHARE = 0.1
 _ABOVE_SHARE, _BELOW_SHARE = 0.6, 0.4  # of the camera height: the strip reaches from there to there
 _ROW_CLIP = 1.0  # one row may not decide
 _MIN_EVIDENCE = 6.0  # log likelihood by which the split must beat "no contact in the strip"; e^-6 = 0.25%
 
 
 def ground_contact_m(
-    current: GrayPyramid, view: ReferenceView, depth_m: float, path: PredictedPath, road: PlaneEstimate
+    current: GrayPyramid,
+    references: tuple[ReferenceView, ...],
+    depth_m: float,
+    path: PredictedPath,
+    road: PlaneEstimate,
 ) -> tuple[float, float] | None:
     """Optical distance and its standard deviation, metres; None where no change point shows.
 
-    `depth_m` is where motion put the obstacle; the search covers road from about 0.7 to 2.5 times that distance.
+    `references` run from the shortest window to the longest, at least one. `depth_m` is where motion put the obstacle;
+    the search covers road from about 0.7 to 2.5 times that distance.
     """
+    view = _shortest_that_tells(references, depth_m, road.height_m, float(current.intrinsics[0][1, 1]))
     width_m = 2.0 * path.half_width_m
     high, low = _ABOVE_SHARE * road.height_m, -_BELOW_SHARE * road.height_m
     box = box_geometry(depth_m, path, road, low, high, width_m)
@@ -64,7 +71,7 @@ def ground_contact_m(
     rows = np.arange(PATCH_HEIGHT + 1) - 0.5
     row = float(weight @ rows)
     blind_m = _BLIND_PX * depth_m**2 / (max(abs(float(view.travel_m[2])), 1e-3) * k[1, 1] * 2.0**level)
-    blind_rows = min(blind_m, road.height_m) / (high - low) * PATCH_HEIGHT / np.sqrt(3.0)
+    blind_rows = min(blind_m, road.height_m) / (high - low) * PATCH_HEIGHT
     spread = float(np.sqrt(weight @ (rows - row) ** 2 + blind_rows**2))
     ray = box.rays_from_patch @ np.array([(PATCH_WIDTH - 1) / 2, row, 1.0])
     ray = ray / ray[2]
@@ -74,3 +81,11 @@ def ground_contact_m(
     ray_sigma = spread * (high - low) / PATCH_HEIGHT / depth_m
     variance = (road.m[1] * ray_sigma) ** 2 + float(ray @ road.covariance @ ray)
     return 1.0 / inverse, float(np.sqrt(variance)) / inverse**2
+
+
+def _shortest_that_tells(
+    references: tuple[ReferenceView, ...], depth_m: float, height_m: float, focal_px: float
+) -> ReferenceView:
+    """The shortest window whose blind zone is at most a tenth of the camera height, else the longest."""
+    wanted_m = _BLIND_PX * depth_m**2 / (_BLIND_SHARE * height_m * focal_px)
+    return next((view for view in references if abs(float(view.travel_m[2])) >= wanted_m), references[-1])

@@ -67,8 +67,9 @@ class ObstacleTracks:
         """Forget all; ids go on."""
         self.tracks = []
 
-    def predict(self, dt_s: float) -> None:
-        """Let every plane diffuse."""
+    def predict(self, dt_s: float, odometer_m: float) -> None:
+        """Let every plane diffuse, and drop those that the camera has passed."""
+        self.tracks = [track for track in self.tracks if track.distance_m(odometer_m) > 0.0]
         for track in self.tracks:
             track.variance_m2 += _PROCESS_SIGMA_M_PER_SQRT_S**2 * dt_s
             track.is_seen = False
@@ -114,8 +115,8 @@ class ObstacleTracks:
             if track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None:
                 track.is_confirmed = True
         self.tracks = sorted(
-            (t for t in self.tracks if t.log_ratio > _DROP and t.distance_m(odometer_m) > 0.0),
-            key=lambda t: t.position_m,
+            (track for track in self.tracks if track.log_ratio > _DROP),
+            key=lambda track: track.position_m,
         )
         self.tracks = _merged(self.tracks, odometer_m)
 

@@ -64,6 +64,8 @@ def align_roads(
     near, far = prior, prior
     is_near_measured = False
     visible = max(_NEAR_M, nearest_visible_m(prior, current.intrinsics[0], current.levels[0].shape[0]))
+    if not np.isfinite(visible):
+        return RoadAlignment(near, far, references)
     for view in references:
         start = max(visible, _MIN_DEPTH_PER_TRAVEL * abs(float(view.travel_m[2])))
         if start > visible and is_near_measured:

@@ -23,7 +23,7 @@ from perception_fm.motion.ground_contact import ground_contact_m
 from perception_fm.motion.metric_scale import SpeedFromRoad
 from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
 from perception_fm.motion.plane_fit import fit_plane
-from perception_fm.motion.road_alignment import align_roads, nearest_visible_m
+from perception_fm.motion.road_alignment import RoadAlignment, align_roads, nearest_visible_m
 from perception_fm.motion.road_strips import road_strips
 from perception_fm.motion.swept_boxes import (
     BoxEvidence,
@@ -49,6 +49,7 @@ _MIN_PATH_MEMORY_M = 5.0
 _YAW_RATE_NOISE_RPS = math.radians(0.3)  # gyro bias and lane keeping; at 12 m/s it would bend the path by 0.8 m at 60 m
 _MIN_CURVATURE_SPEED_MPS = 2.0
 _MAX_CURVATURE_PER_M = 0.2  # a 5 m turning radius
+_BEFORE_OBSTACLE = 0.95  # the plane is measured up to here: a wall's foot would pull it up
 _REACH = 1.5  # the road plane is measured half as far again beyond what was verified, or it could never reach further
 _SUSPICION = 3.0  # log odds from which an unconfirmed obstacle already ends the verified road
 
@@ -118,7 +119,7 @@ class MotionStage:
         clock.stop("track")
         if frame.base_from_camera is None:
             report.reasons.append(MOUNTING_UNKNOWN)
-            self._verified_m = 0.0
+            self._forget_road()
             return report
         mounting = plane_from_mounting(frame.base_from_camera)
         self._road = mounting if self._road is None else predict_plane(self._road, mounting, dt_s)
@@ -134,12 +135,12 @@ class MotionStage:
             report.reasons.append("no odometry" if frame.ego is None else "odometry without translation")
         self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
         report.odometer_m = self._odometer_m
-        self._obstacles.predict(dt_s)
+        self._obstacles.predict(dt_s, self._odometer_m)
         if views.references and report.scale_source is not ScaleSource.NONE:
             self._look(frame, pyramid, report, dt_s, clock)
         else:
             report.reasons.append(_why_blind(frame, report))
-            self._verified_m = 0.0
+            self._forget_road()
         report.road = self._road
         report.tracks = tuple(self._obstacles.tracks)
         report.verified_m = self._capped(self._verified_m)
@@ -151,13 +152,12 @@ class MotionStage:
         dt_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = frame.stamp_ns
         self._ego.forget_images()
-        self._verified.reset()
-        self._verified_m = 0.0
+        self._forget_road()
         if frame.ego is not None and frame.ego.has_translation:
             report.speed_mps, report.scale_source = frame.ego.speed_mps, ScaleSource.ODOMETRY
         self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
         report.odometer_m = self._odometer_m
-        self._obstacles.predict(dt_s)
+        self._obstacles.predict(dt_s, self._odometer_m)
         report.road = self._road
         if self._heading is not None and frame.base_from_camera is not None:
             report.path = self._path(frame.base_from_camera)
@@ -172,20 +172,21 @@ class MotionStage:
         assert report.path is not None
         assert report.views is not None
         sweep_config, path = self._config.sweep, report.path
-        aligned = align_roads(pyramid, report.views.references, self._road, path, _REACH * self._verified_m)
+        clear_m = min([_REACH * self._verified_m, *(_BEFORE_OBSTACLE * z for z in self._suspects_m())])
+        aligned = align_roads(pyramid, report.views.references, self._road, path, clear_m)
         self._road = aligned.near
         clock.stop("road")
         nearest = nearest_visible_m(self._road, frame.intrinsics, frame.gray.shape[0])
         if nearest > 0.5 * sweep_config.max_distance_m:
             report.reasons.append("no road in view")
-            self._verified_m = 0.0
+            self._forget_road()
             return
         distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), sweep_config.max_distance_m)
         evidence = sweep_boxes(pyramid, aligned, path, distances, sweep_config.swept_height_m)
         clock.stop("sweep")
         ratio = path_evidence(evidence)
         for track in self._obstacles.update(self._odometer_m, distances, ratio, dt_s):
-            self._measure(track, pyramid, evidence, path)
+            self._measure(track, pyramid, aligned, evidence, path)
         clock.stop("obstacles")
         position = self._path_in_odom(path, distances, frame.ego)
         strips = road_strips(pyramid, aligned, path, distances, sweep_config.min_obstacle_height_m)
@@ -198,7 +199,12 @@ class MotionStage:
         clock.stop("free_space")
 
     def _measure(
-        self, track: ObstacleTrack, pyramid: GrayPyramid, evidence: BoxEvidence, path: PredictedPath
+        self,
+        track: ObstacleTrack,
+        pyramid: GrayPyramid,
+        aligned: RoadAlignment,
+        evidence: BoxEvidence,
+        path: PredictedPath,
     ) -> None:
         """Fit the plane where the track is, and find where it meets the road."""
         assert self._road is not None
@@ -211,7 +217,7 @@ class MotionStage:
         if fit is not None and is_trustworthy(fit, distance):
             track.measure(fit, self._odometer_m)
             distance = track.distance_m(self._odometer_m)
-        track.ground_m = ground_contact_m(pyramid, evidence.views[row], distance, path, self._road)
+        track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
 
     def _predict_path(self, frame: RectifiedFrame, views: EgoViews, dt_s: float) -> PredictedPath:
         """Heading from the focus of expansion (it includes the mounting's yaw error), curvature from odometry."""
@@ -271,8 +277,16 @@ class MotionStage:
 
     def _capped(self, verified_m: float) -> float:
         """Verified road ends before anything suspected to stand on it."""
-        suspects = [t.distance_m(self._odometer_m) for t in self._obstacles.tracks if t.log_ratio >= _SUSPICION]
-        return max(0.0, min([verified_m, *suspects]))
+        return max(0.0, min([verified_m, *self._suspects_m()]))
+
+    def _suspects_m(self) -> list[float]:
+        """Distances of what may stand on the road."""
+        return [t.distance_m(self._odometer_m) for t in self._obstacles.tracks if t.log_ratio >= _SUSPICION]
+
+    def _forget_road(self) -> None:
+        """Nobody looks, so nothing stays verified: what can move may move in."""
+        self._verified.reset()
+        self._verified_m = 0.0
 
 
 def _why_blind(frame: RectifiedFrame, report: MotionReport) -> str:

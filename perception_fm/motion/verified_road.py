@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.motion.patches import COLUMNS
+from perception_fm.motion.swept_boxes import BOX_SPACING
 
 FloatArray = NDArray[np.float64]
 
@@ -97,7 +98,9 @@ def verified_distance_m(
     verified.
     """
     is_free = np.asarray((evidence >= _VERIFIED).all(axis=1))
-    bridge = (1.0 - min(0.9, min_obstacle_height_m / height_m)) ** -0.5
+    hidden = 1.0 / (1.0 - min(0.9, min_obstacle_height_m / height_m))
+    # Strips of low obstacles are short; as long as they reach their neighbour, no road lies between them unseen.
+    bridge = max(np.sqrt(hidden), 1.001 * BOX_SPACING) if hidden >= BOX_SPACING else np.sqrt(hidden)
     reached, result = max(nearest_visible_m, float(distance_m[0])), 0.0
     for distance, free in zip(distance_m, is_free):
         if distance > reached * bridge:

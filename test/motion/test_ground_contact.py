@@ -11,7 +11,7 @@ from perception_fm.motion.ground_contact import ground_contact_m
 def contact(scene: Scene, x_m: float, depth_m: float, travel_m: float = 4.0) -> tuple[float, float] | None:
     """With the road known as well as alignment knows it: to about a tenth of the mounting's uncertainty."""
     plane = PlaneEstimate(scene.plane.m, 0.01 * scene.plane.covariance, True)
-    return ground_contact_m(scene.pyramid(x_m), scene.view(x_m, travel_m), depth_m, scene.path, plane)
+    return ground_contact_m(scene.pyramid(x_m), (scene.view(x_m, travel_m),), depth_m, scene.path, plane)
 
 
 @pytest.mark.parametrize("guess_share", [0.94, 1.0, 1.06])
@@ -29,7 +29,7 @@ def test_tilted_road_knowledge_widens_the_answer():
     scene = wall_at_30_m()
     current, view = scene.pyramid(15.0), scene.view(15.0, 4.0)
     planes = (PlaneEstimate(scene.plane.m, share * scene.plane.covariance, True) for share in (0.01, 1.0))
-    sure, unsure = (ground_contact_m(current, view, 15.0, scene.path, plane) for plane in planes)
+    sure, unsure = (ground_contact_m(current, (view,), 15.0, scene.path, plane) for plane in planes)
     assert sure is not None
     assert unsure is not None
     assert unsure[0] == pytest.approx(sure[0])

@@ -25,7 +25,7 @@ def peak(distance_m: float, height: float, elsewhere: float = -5.0) -> np.ndarra
 
 def look(tracks: ObstacleTracks, ratio: np.ndarray, odometer_m: float = 0.0, dt_s: float = DT_S, fits: bool = True):
     """One frame; every supported track measures the plane of the nearest peak."""
-    tracks.predict(dt_s)
+    tracks.predict(dt_s, odometer_m)
     supported = tracks.update(odometer_m, DISTANCES_M, ratio, dt_s)
     peaks = DISTANCES_M[ratio > 3.0]
     for track in supported if fits else ():
@@ -182,7 +182,7 @@ def test_sigma_grows_while_it_is_not_seen():
     tracks = ObstacleTracks()
     look(tracks, peak(30.0, 8.0))
     before = tracks.tracks[0].variance_m2
-    tracks.predict(2.0)
+    tracks.predict(2.0, 0.0)
     assert tracks.tracks[0].variance_m2 - before == pytest.approx(0.3**2 * 2.0)
 
 

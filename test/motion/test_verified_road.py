@@ -180,8 +180,13 @@ def test_lower_obstacles_allow_a_smaller_gap():
 
 
 def test_obstacles_lower_than_boxes_resolve_are_never_excluded():
-    """(1 - 0.1 / 1.4)^-0.5 = 1.04 is less than the 6% between boxes: such an obstacle fits between any two."""
-    assert verified(ratio(9.0), least_m=0.1) <= DISTANCES_M[0]
+    """1 / (1 - 0.05 / 1.4) = 1.04: the strip of such an obstacle does not reach the next box, 6% farther."""
+    assert verified(ratio(9.0), least_m=0.05) <= DISTANCES_M[0]
+
+
+def test_strips_that_reach_their_neighbours_leave_no_gap():
+    """1 / (1 - 0.1 / 1.4) = 1.08: strips overlap, although half of one (1.04) does not reach the next box."""
+    assert verified(ratio(9.0), least_m=0.1) == pytest.approx(DISTANCES_M[-1])
 
 
 def test_road_that_begins_behind_a_gap_is_not_verified():

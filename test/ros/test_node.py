@@ -426,7 +426,7 @@ def test_unknown_parameter_refuses_the_start_up(make_rig):
 
 @pytest.mark.parametrize("offered", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
 def test_image_subscription_adopts_the_reliability_of_its_publisher(make_rig, messages, free_road, offered):
-    rig = make_rig()
+    rig = make_rig(image_reliability="auto")
     rig.start()
     publisher = rig.client.create_publisher(Image, "/perception_node/image", QoSProfile(depth=5, reliability=offered))
 
