@@ -5,6 +5,7 @@ configured or activated, or that dies, ends the launch with one error line and a
 """
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from launch.actions import (
@@ -27,6 +28,8 @@ from launch_ros.substitutions import FindPackageShare
 from lifecycle_msgs.msg import Transition
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from perception_fm.bags.reader import BagReader
+from perception_fm.ros.bag_transforms import mounting_parameters
 from perception_fm.ros.transport import transport_variables
 
 NAME = "perception_node"
@@ -65,6 +68,14 @@ ARGUMENTS = (
         description="compressed takes image_topic/compressed, auto what is published. Empty: what config says (auto).",
     ),
     DeclareLaunchArgument(
+        "camera_height",
+        default_value="",
+        description="Metres above the road, where no TF gives the mounting. Empty: what config says.",
+    ),
+    DeclareLaunchArgument(
+        "camera_pitch", default_value="", description="Radians, positive looks down; goes with camera_height."
+    ),
+    DeclareLaunchArgument(
         "image_topic", default_value=["/camera/", CAMERA, "/image_raw"], description="Images of the camera."
     ),
     DeclareLaunchArgument(
@@ -93,6 +104,9 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     parameters = {"use_sim_time": has_sim_time, "camera_name": values["camera"], "autostart": False}
     chosen = {"model": values["model"], "backend": values["backend"], "image_transport": values["image_transport"]}
     parameters.update({name: value for name, value in chosen.items() if value})
+    parameters.update(_recorded_mounting(bag, values["camera"]))
+    mounting = {"mounting.height_m": values["camera_height"], "mounting.pitch_rad": values["camera_pitch"]}
+    parameters.update({name: float(value) for name, value in mounting.items() if value})
     node = LifecycleNode(
         package="perception_fm",
         executable="perception_node",
@@ -154,3 +168,11 @@ def _existing(path: str, name: str) -> str:
     if path and not found.exists():
         raise RuntimeError(f"{name}:={path} does not exist")
     return str(found) if path else ""
+
+
+def _recorded_mounting(bag: str, camera: str) -> dict[str, float]:
+    """The mounting that the bag holds as /tf_static, as parameters, where there is no tf2_ros to receive it."""
+    if not bag or find_spec("tf2_ros"):
+        return {}
+    with BagReader(Path(bag)) as reader:
+        return mounting_parameters(reader, "base_link", f"{camera}_optical")

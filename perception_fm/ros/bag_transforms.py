@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from scipy.spatial.transform import Rotation
 
 from perception_fm.bags.message_types import deserialize
@@ -32,6 +34,15 @@ def bag_transforms(reader: BagReader, base_frame: str) -> StaticTransforms:
                 raise BagError(f"{_TF_STATIC} of {stamped.child_frame_id!r} cannot be used: {error}") from error
             transforms.add(stamped.header.frame_id, stamped.child_frame_id, edge)
     return transforms
+
+
+def mounting_parameters(reader: BagReader, base_frame: str, sensor_frame: str) -> dict[str, float]:
+    """ROS parameters `mounting.*` of a sensor of the bag, for a node without `tf2_ros`; empty where it is not known."""
+    try:
+        transform = bag_transforms(reader, base_frame).base_from_sensor(sensor_frame, 0)
+    except TransformError:  # then the node says itself, in its status, that the mounting is unknown
+        return {}
+    return {f"mounting.{name}": value for name, value in dataclasses.asdict(mounting_config(transform)).items()}
 
 
 def mounting_config(base_from_camera: RigidTransform) -> MountingConfig:

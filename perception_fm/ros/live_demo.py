@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from perception_fm.bags.reader import BagReader
 from perception_fm.config import NodeConfig
-from perception_fm.errors import PerceptionError, TransformError
+from perception_fm.errors import PerceptionError
 from perception_fm.ros.bag_topics import BagTopics, find_topics
-from perception_fm.ros.bag_transforms import bag_transforms, mounting_config
+from perception_fm.ros.bag_transforms import mounting_parameters
 from perception_fm.ros.messages import stamp_ns
 from perception_fm.ros.node_process import NODE_NAME, NodeProcess
 from perception_fm.ros.replay import BagReplay, ReplayOptions
@@ -178,15 +177,9 @@ def _images(reader: BagReader, topics: BagTopics, image_type: type) -> tuple[fro
 
 def _parameters(reader: BagReader, frame_id: str, is_compressed: bool) -> dict[str, Any]:
     """What the node needs to know of the bag. Its mounting goes as parameters: `tf2_ros` may not be installed."""
-    parameters: dict[str, Any] = {
-        "autostart": True, "use_sim_time": True, "image_transport": "compressed" if is_compressed else "raw",
-    }
-    try:
-        transform = bag_transforms(reader, NodeConfig().base_frame).base_from_sensor(frame_id, 0)
-    except TransformError:  # then the node says itself, in its status, that the mounting is unknown
-        return parameters
-    mounting = dataclasses.asdict(mounting_config(transform))
-    return parameters | {f"mounting.{name}": value for name, value in mounting.items()}
+    transport = "compressed" if is_compressed else "raw"
+    mounting = mounting_parameters(reader, NodeConfig().base_frame, frame_id)
+    return {"autostart": True, "use_sim_time": True, "image_transport": transport, **mounting}
 
 
 def _remappings(topics: BagTopics) -> dict[str, str]:

@@ -74,6 +74,17 @@ def test_every_argument_is_described(name):
     assert all(len(argument.description) > 5 for argument in arguments)
 
 
+def test_mounting_of_the_bag_goes_as_parameters_without_tf(monkeypatch):
+    module = loaded("perception")
+    bag = str(ROOT / "perception_fm" / "demo_data" / "painted_wall")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert module._recorded_mounting(bag, "front")["mounting.height_m"] == pytest.approx(1.4)
+    assert module._recorded_mounting(bag, "rear") == {}
+    assert module._recorded_mounting("", "front") == {}
+    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    assert module._recorded_mounting(bag, "front") == {}
+
+
 def test_mcap_needs_its_plugin_for_ros2_bag(tmp_path, monkeypatch):
     replay = loaded("replay")
     (tmp_path / "bag.mcap").touch()
