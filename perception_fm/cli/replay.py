@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Publish the messages of BAG on their topics, as recorded, with the recorded quality of service, and /clock.
 
-    Run whoever listens with the parameter use_sim_time set to true. /clock runs at 100 Hz and shows the time of each
+    Run whoever listens with the parameter use_sim_time set to true. /clock runs at 40 Hz and shows the time of each
     message when that is published. Topics whose message type is not installed are named and left out. Ctrl-C ends it.
     """
     import rclpy  # ROS is imported only when it is needed, so that --help is instant

@@ -35,7 +35,6 @@ class Inputs:
         self._node = node
         self._config = config
         self._on_image = on_image
-        self._group = MutuallyExclusiveCallbackGroup()
         self._lock = threading.Lock()
         self._others = [
             self._subscribe(CameraInfo, "~/camera_info", intake.take_camera_info, camera_info_qos()),
@@ -85,4 +84,6 @@ class Inputs:
         return topic
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> Subscription:
-        return self._node.create_subscription(kind, topic, callback, qos, callback_group=self._group)
+        # A group each: rclpy's executor spins while a ready callback waits for another one of its group.
+        group = MutuallyExclusiveCallbackGroup()
+        return self._node.create_subscription(kind, topic, callback, qos, callback_group=group)

@@ -22,7 +22,7 @@ from perception_fm.errors import BagError, PerceptionError
 from perception_fm.ros.messages import time_message
 
 CLOCK_TOPIC = "/clock"
-_CLOCK_PERIOD_S = 0.01
+_CLOCK_PERIOD_S = 0.025  # 40 Hz, as ros2 bag play; and exactly at every message
 _SUBSCRIBER_POLL_S = 0.05
 _SUBSCRIBERS_SETTLED_S = 0.5  # a node opens its subscriptions within this time, one after the other
 _FLUSH_S = 2.0

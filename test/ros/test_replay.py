@@ -122,12 +122,12 @@ def test_clock_shows_the_stamp_of_each_message_when_it_is_published(bag, fake_ti
 
 
 @pytest.mark.parametrize(("rate", "wall_s"), [(1.0, 0.18), (0.5, 0.36), (2.0, 0.09)])
-def test_rate_scales_the_wall_time_and_clock_keeps_100_hz(bag, fake_time, rate, wall_s):
+def test_rate_scales_the_wall_time_and_clock_keeps_40_hz(bag, fake_time, rate, wall_s):
     sent, _ = played(bag, rate=rate)
     # 1 us: the stamps of this bag are 1 ns apart, and the fake time is a sum of floats.
     assert fake_time.now_s == pytest.approx(wall_s, abs=1e-6)
     ticks = len({item for topic, item in sent if topic == "/clock"})
-    assert ticks >= wall_s / 0.01
+    assert ticks >= wall_s / 0.025
 
 
 def test_start_offset_leaves_out_what_is_before_it_but_for_latched_topics(bag, fake_time):
