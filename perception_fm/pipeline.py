@@ -15,6 +15,7 @@ from perception_fm.config import PerceptionConfig
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.motion.metric_scale import SPEED_SIGMA_SHARE
 from perception_fm.motion.obstacle_tracks import ObstacleTrack
 from perception_fm.motion.stage import (
     EXPECTED_REASONS,
@@ -32,6 +33,7 @@ from perception_fm.types import (
     PerceptionResult,
     Provenance,
     RoadPlane,
+    ScaleSource,
 )
 
 # A picture with one of these faults shows no road: nothing in it may verify or clear anything.
@@ -180,7 +182,7 @@ def _obstacle(track: ObstacleTrack, report: MotionReport, frame: RectifiedFrame)
     return Obstacle(
         obstacle_id=track.track_id,
         distance_m=ahead,
-        distance_sigma_m=stretch * track.distance_sigma_m(report.odometer_m),
+        distance_sigma_m=stretch * _distance_sigma_m(track, report),
         ttc_s=ttc,
         ttc_sigma_s=ttc_sigma,
         provenance=Provenance.MOTION,
@@ -199,6 +201,14 @@ def _obstacle(track: ObstacleTrack, report: MotionReport, frame: RectifiedFrame)
     )
 
 
+def _distance_sigma_m(track: ObstacleTrack, report: MotionReport) -> float:
+    """That of the track, and of the scale where it comes from the camera's height."""
+    sigma_m = track.distance_sigma_m(report.odometer_m)
+    if report.scale_source is ScaleSource.CAMERA_HEIGHT:
+        sigma_m = math.hypot(sigma_m, SPEED_SIGMA_SHARE * track.distance_m(report.odometer_m))
+    return sigma_m
+
+
 def _time_to_contact(track: ObstacleTrack, report: MotionReport) -> tuple[float, float]:
     """T / e of this frame's plane, free of scale; else distance over speed; NaN where nothing closes in."""
     fit = track.fit if track.is_seen else None
@@ -208,7 +218,7 @@ def _time_to_contact(track: ObstacleTrack, report: MotionReport) -> tuple[float,
     if report.speed_mps > 0.0:
         return (
             track.distance_m(report.odometer_m) / report.speed_mps,
-            track.distance_sigma_m(report.odometer_m) / report.speed_mps,
+            _distance_sigma_m(track, report) / report.speed_mps,
         )
     return math.nan, math.nan
 
