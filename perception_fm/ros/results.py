@@ -58,7 +58,9 @@ def free_space(result: PerceptionResult, config: NodeConfig) -> FreeSpace:
         header=base_header(result, config),
         verified_free_distance_m=float(result.verified_free_distance_m),
         front_overhang_m=config.vehicle.front_overhang_m,
+        path_heading_rad=float(result.path_heading_rad),
         path_curvature_per_m=float(result.path_curvature_per_m),
+        path_memory_m=float(result.path_memory_m),
         path_width_m=config.vehicle.width_m,
     )
 

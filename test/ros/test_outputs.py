@@ -124,8 +124,10 @@ def test_unknown_values_of_an_obstacle_are_nan_never_zero():
 
 
 def test_free_space_gives_distance_path_and_overhang():
-    message = free_space(result(40.0, curvature_per_m=0.01), CONFIG)
+    seen = dataclasses.replace(result(40.0, curvature_per_m=0.01), path_heading_rad=0.02, path_memory_m=24.0)
+    message = free_space(seen, CONFIG)
     assert message.verified_free_distance_m == 40.0
+    assert (message.path_heading_rad, message.path_memory_m) == pytest.approx((0.02, 24.0))
     assert message.front_overhang_m == pytest.approx(0.7)
     assert message.path_width_m == 2.0
     assert message.path_curvature_per_m == pytest.approx(0.01)
