@@ -22,6 +22,7 @@ from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoView
 from perception_fm.motion.ground_contact import ground_contact_m
 from perception_fm.motion.metric_scale import SpeedFromRoad
 from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
+from perception_fm.motion.path_prediction import PathPrediction
 from perception_fm.motion.plane_fit import fit_plane
 from perception_fm.motion.road_alignment import RoadAlignment, align_roads, nearest_visible_m
 from perception_fm.motion.road_strips import road_strips
@@ -42,13 +43,6 @@ MOUNTING_UNKNOWN = "camera mounting unknown"
 _WARMING_UP, _STANDING_STILL, _REVERSING = "warming up", "standing still", "reversing"
 EXPECTED_REASONS = frozenset({_WARMING_UP, _STANDING_STILL, _REVERSING})  # nothing is wrong, there is just no motion
 _NEAREST_BOX_M = 4.0
-_HEADING_MEMORY_S = 0.6
-_CURVATURE_MEMORY_S = 1.0
-_STEERING_MEMORY_S = 2.0  # correlation time of steering corrections within a lane
-_MIN_PATH_MEMORY_M = 5.0
-_YAW_RATE_NOISE_RPS = math.radians(0.3)  # gyro bias and lane keeping; at 12 m/s it would bend the path by 0.8 m at 60 m
-_MIN_CURVATURE_SPEED_MPS = 2.0
-_MAX_CURVATURE_PER_M = 0.2  # a 5 m turning radius
 _BEFORE_OBSTACLE = 0.95  # the plane is measured up to here: a wall's foot would pull it up
 _REACH = 1.5  # the road plane is measured half as far again beyond what was verified, or it could never reach further
 _SUSPICION = 3.0  # log odds from which an unconfirmed obstacle already ends the verified road
@@ -89,6 +83,7 @@ class MotionStage:
     def __init__(self, config: PerceptionConfig, ego_mask: NDArray[np.uint8] | None = None) -> None:
         self._config = config
         self._ego = EgoMotionStage(config.tracking, ego_mask)
+        self._path = PathPrediction(config.vehicle.width_m)
         self._speed = SpeedFromRoad()
         self._verified = VerifiedRoad()
         self._obstacles = ObstacleTracks()
@@ -97,15 +92,13 @@ class MotionStage:
     def reset(self) -> None:
         """Forget everything that came before, as after a clock jump."""
         self._ego.reset()
+        self._path.reset()
         self._speed.reset()
         self._verified.reset()
         self._obstacles.reset()
         self._stamp_ns: int | None = None
         self._road: PlaneEstimate | None = None
-        self._heading: float | None = None
         self._last_ego: EgoState | None = None
-        self._curvature = 0.0
-        self._path_speed_mps = 0.0
         self._odometer_m = 0.0
         self._verified_m = 0.0
 
@@ -129,7 +122,7 @@ class MotionStage:
         views = self._ego.views(pyramid, frame.stamp_ns, frame.ego, frame.base_from_camera, assumed)
         clock.stop("ego")
         report.views = views
-        report.path = self._predict_path(frame, views, dt_s)
+        report.path = self._path.update(frame.base_from_camera, frame.ego, views, dt_s)
         report.speed_mps, report.scale_source = self._scale(frame.ego, views, mounting, report.path, dt_s)
         if not has_speed:
             report.reasons.append("no odometry" if frame.ego is None else "odometry without translation")
@@ -159,8 +152,8 @@ class MotionStage:
         report.odometer_m = self._odometer_m
         self._obstacles.predict(dt_s, self._odometer_m)
         report.road = self._road
-        if self._heading is not None and frame.base_from_camera is not None:
-            report.path = self._path(frame.base_from_camera)
+        report.path = None if frame.base_from_camera is None else self._path.last(frame.base_from_camera)
+        if report.path is not None:
             report.tracks = tuple(self._obstacles.tracks)
         return report
 
@@ -218,33 +211,6 @@ class MotionStage:
             track.measure(fit, self._odometer_m)
             distance = track.distance_m(self._odometer_m)
         track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
-
-    def _predict_path(self, frame: RectifiedFrame, views: EgoViews, dt_s: float) -> PredictedPath:
-        """Heading from the focus of expansion (it includes the mounting's yaw error), curvature from odometry."""
-        assert frame.base_from_camera is not None
-        share = 1.0 - math.exp(-dt_s / _HEADING_MEMORY_S)
-        ego = frame.ego
-        wanted = 0.0
-        if ego is not None and ego.has_translation:
-            self._path_speed_mps = max(ego.speed_mps, 0.0)
-        if ego is not None and ego.has_translation and ego.speed_mps > _MIN_CURVATURE_SPEED_MPS:
-            turning = math.copysign(max(abs(ego.yaw_rate_rps) - _YAW_RATE_NOISE_RPS, 0.0), ego.yaw_rate_rps)
-            wanted = float(np.clip(turning / ego.speed_mps, -_MAX_CURVATURE_PER_M, _MAX_CURVATURE_PER_M))
-        self._curvature += (1.0 - math.exp(-dt_s / _CURVATURE_MEMORY_S)) * (wanted - self._curvature)
-        if self._heading is None:
-            forward = frame.base_from_camera.rotation[0]
-            self._heading = float(forward[0] / forward[2])
-        if views.focus is not None:
-            chord = 0.5 * self._curvature * float(views.references[-1].travel_m[2])
-            self._heading += share * (float(views.focus[0]) - chord - self._heading)
-        return self._path(frame.base_from_camera)
-
-    def _path(self, base_from_camera: RigidTransform) -> PredictedPath:
-        assert self._heading is not None
-        half_width_m = 0.5 * self._config.vehicle.width_m
-        lateral_m = float(base_from_camera.translation_m[1])
-        memory_m = max(_STEERING_MEMORY_S * self._path_speed_mps, _MIN_PATH_MEMORY_M)
-        return PredictedPath(self._heading, self._curvature, half_width_m, lateral_m, memory_m)
 
     def _scale(
         self, ego: EgoState | None, views: EgoViews, mounting: PlaneEstimate, path: PredictedPath, dt_s: float
