@@ -22,6 +22,7 @@ _GATE_SHARE = 0.15
 _GATE_SIGMAS = 3.0
 _PROCESS_SIGMA_M_PER_SQRT_S = 0.3  # odometry drift and a plane that is not quite one
 _MODEL_SHARE = 0.02  # speed and focal length are known to about this; it does not average out
+_LEAST_SLOPE_RAD = float(np.radians(45.0))
 _MIN_FIT_CORRELATION = 0.5
 
 
@@ -38,6 +39,7 @@ class ObstacleTrack:
     is_seen: bool = False
     fit: PlaneFit | None = None
     ground_m: tuple[float, float] | None = field(default=None)
+    last_gain: float = 0.0
 
     def distance_m(self, odometer_m: float) -> float:
         """Distance ahead of the camera, metres."""
@@ -46,6 +48,11 @@ class ObstacleTrack:
     def distance_sigma_m(self, odometer_m: float) -> float:
         """Its standard deviation, with the share that averaging does not remove."""
         return float(np.hypot(np.sqrt(self.variance_m2), _MODEL_SHARE * self.distance_m(odometer_m)))
+
+    def take_back(self) -> None:
+        """This frame's plane lies flat: a rising road, or road and distance mixed, is no evidence of an obstacle."""
+        self.log_ratio -= max(0.0, self.last_gain)
+        self.last_gain = 0.0
 
     def measure(self, fit: PlaneFit, odometer_m: float) -> None:
         """Kalman update with one frame's plane."""
@@ -88,7 +95,8 @@ class ObstacleTracks:
             if near:
                 row = max(near, key=lambda index: float(ratio[index]))
                 peaks = [index for index in peaks if abs(distance_m[index] - distance) > gate]
-                track.log_ratio += share * float(ratio[row])
+                track.last_gain = share * float(ratio[row])
+                track.log_ratio += track.last_gain
                 track.is_seen = True
                 supported.append(track)
             else:
@@ -101,6 +109,7 @@ class ObstacleTracks:
                 (_GATE_SHARE * float(distance_m[row])) ** 2,
                 share * float(ratio[row]),
                 is_seen=True,
+                last_gain=share * float(ratio[row]),
             )
             self._next_id += 1
             self.tracks.append(track)
@@ -128,6 +137,11 @@ def is_trustworthy(fit: PlaneFit | None, distance_m: float) -> bool:
         and fit.correlation >= _MIN_FIT_CORRELATION
         and abs(fit.depth_m - distance_m) <= 2.0 * _GATE_SHARE * distance_m
     )
+
+
+def is_lying(fit: PlaneFit) -> bool:
+    """Whether the plane is surely flatter than half way to upright: no drivable grade is as steep, no wall as flat."""
+    return fit.slope_rad + _GATE_SIGMAS * fit.slope_sigma_rad < _LEAST_SLOPE_RAD
 
 
 def _peaks(ratio: FloatArray) -> list[int]:

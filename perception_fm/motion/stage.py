@@ -21,7 +21,7 @@ from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoViews
 from perception_fm.motion.ground_contact import ground_contact_m
 from perception_fm.motion.metric_scale import SpeedFromRoad
-from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
+from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_lying, is_trustworthy
 from perception_fm.motion.path_prediction import PathPrediction
 from perception_fm.motion.plane_fit import fit_plane
 from perception_fm.motion.road_alignment import RoadAlignment, align_roads, nearest_visible_m
@@ -207,7 +207,9 @@ class MotionStage:
         start = float(evidence.distance_m[row]) if track.fit is None else distance
         box = box_geometry(start, path, self._road, 0.0, self._config.sweep.swept_height_m, width)
         fit = fit_plane(pyramid, evidence.views[row], box, self._road, width)
-        if fit is not None and is_trustworthy(fit, distance):
+        if fit is not None and is_lying(fit):
+            track.take_back()
+        elif fit is not None and is_trustworthy(fit, distance):
             track.measure(fit, self._odometer_m)
             distance = track.distance_m(self._odometer_m)
         track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
