@@ -27,7 +27,3 @@ class TransformError(PerceptionError):
 
 class BagError(PerceptionError):
     """A bag or drive folder cannot be read or written."""
-
-
-class ModelError(PerceptionError):
-    """A model or engine was refused."""

@@ -200,8 +200,8 @@ class PerceptionNode(LifecycleNode):
 def main(args: list[str] | None = None) -> int:
     """Runs the node until Ctrl-C or SIGTERM; exit status 0, 1 after an internal failure, 2 for refused parameters."""
     stop = threading.Event()
-    # The worker gives up the GIL some thousand times a frame, at every call into OpenCV. With Python's 5 ms it waits
-    # that long for the executor each time: a frame of 25 ms was seen to take 1.5 s.
+    # The worker gives up the GIL at every call into OpenCV, hundreds of times a frame. With Python's default of 5 ms it
+    # waits that long for a busy executor each time, and a frame takes seconds.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     # The main thread waits where Python hears signals at once, and the node can still publish when it ends.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -19,7 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, LaserScan
 
-from perception_fm.errors import ConfigError, ModelError
+from perception_fm.errors import ConfigError, PerceptionError
 from perception_fm.ros import outputs, perceiver
 from perception_fm.ros.messages import stamp_ns, time_message
 from perception_fm.ros.step import unknown_result
@@ -377,7 +377,7 @@ def test_lifecycle_cycles_twice_over_its_services(make_rig, messages, free_road)
 
 def test_refused_model_fails_the_configure_and_is_named(make_rig, monkeypatch):
     def refuse(config):
-        raise ModelError("the engine is of another GPU")
+        raise PerceptionError("the engine is of another GPU")
 
     monkeypatch.setattr(perceiver, "PerceptionPipeline", refuse)
     rig = make_rig()
