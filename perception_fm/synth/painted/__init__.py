@@ -1,0 +1,1 @@
+"""Surfaces with a picture on them: painted walls, prints, mirrors, road paintings."""

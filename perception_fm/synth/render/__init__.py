@@ -1,0 +1,1 @@
+"""OpenGL over EGL: pictures and exact ground truth of a scene."""

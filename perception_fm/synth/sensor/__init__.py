@@ -1,0 +1,1 @@
+"""From radiance to the picture that a vehicle camera delivers."""

@@ -1,0 +1,1 @@
+"""A procedural, seeded road world, as meshes."""
