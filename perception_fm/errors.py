@@ -27,3 +27,7 @@ class TransformError(PerceptionError):
 
 class BagError(PerceptionError):
     """A bag or drive folder cannot be read or written."""
+
+
+class RenderError(PerceptionError):
+    """A picture of the synthetic world cannot be made here (no OpenGL, a scene too big for it)."""

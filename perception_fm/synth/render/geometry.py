@@ -1,0 +1,125 @@
+"""Meshes as vertex buffers: what stands still in chunks that can be left out of view, what moves one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.errors import RenderError
+from perception_fm.synth.labels import train_id
+from perception_fm.synth.scene import Material, SceneObject
+
+FloatArray = NDArray[np.float64]
+
+CHUNK_M = 24.0
+VERTEX_FORMAT = "3f 3f 2f 4f1 4u2"
+VERTEX_NAMES = ("in_position", "in_normal", "in_uv", "in_tint", "in_ids")
+_VERTEX = np.dtype(
+    [("position", "<f4", 3), ("normal", "<f4", 3), ("uv", "<f4", 2), ("tint", "u1", 4), ("ids", "<u2", 4)]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Indices `first` to `first + count` of a buffer, inside the box `low_m` to `high_m` (3,) of the world."""
+
+    first: int
+    count: int
+    low_m: FloatArray
+    high_m: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Packed `vertices` and triangle `indices` (T, 3) uint32, in `chunks`."""
+
+    vertices: NDArray[np.void]
+    indices: NDArray[np.uint32]
+    chunks: tuple[Chunk, ...]
+
+
+class MaterialTable:
+    """Numbers materials in the order of their first use."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Material, int] = {}
+
+    def numbers(self, materials: Sequence[Material]) -> NDArray[np.uint16]:
+        """The numbers (M,) of materials."""
+        found = [self._numbers.setdefault(material, len(self._numbers)) for material in materials]
+        if len(self._numbers) > 4096:
+            raise RenderError(f"a scene has at most 4096 materials, got {len(self._numbers)}")
+        return np.array(found, dtype=np.uint16)
+
+    def rows(self, layers: dict[str, int]) -> NDArray[np.float32]:
+        """(M, 3, 4): albedo and roughness; metallic, emission, texture layer (-1 none), bump; 1 / tile_m."""
+        table = np.zeros((max(1, len(self._numbers)), 3, 4), dtype=np.float32)
+        for material, number in self._numbers.items():
+            layer = layers[material.texture] if material.texture else -1
+            table[number] = (
+                (*material.albedo, material.roughness),
+                (material.metallic, material.emission, layer, material.bump),
+                (1.0 / material.tile_m, 0.0, 0.0, 0.0),
+            )
+        return table
+
+
+def pack(items: Sequence[SceneObject], table: MaterialTable, *, is_in_world: bool) -> Geometry:
+    """One buffer of objects; `is_in_world`: moved to where they stand and cut into chunks, else in their own frame."""
+    parts, triangles, start = [], [], 0
+    for item in items:
+        mesh = item.mesh.moved(item.world_from_object) if is_in_world else item.mesh
+        packed = np.zeros(len(mesh.positions_m), dtype=_VERTEX)
+        packed["position"], packed["normal"], packed["uv"] = mesh.positions_m, mesh.normals, mesh.uv_m
+        packed["tint"][:, :3] = np.clip(np.rint(mesh.tints * 127.0), 0, 255)  # 0..2, 1 exactly
+        numbers = table.numbers(mesh.materials)
+        packed["ids"][:, 0] = numbers[mesh.material_of] if len(numbers) else 0
+        packed["ids"][:, 1], packed["ids"][:, 2] = train_id(item.kind), item.instance
+        parts.append(packed)
+        triangles.append(mesh.triangles.astype(np.uint32) + np.uint32(start))
+        start += len(packed)
+    vertices = np.concatenate(parts) if parts else np.zeros(0, dtype=_VERTEX)
+    indices = np.concatenate(triangles) if triangles else np.zeros((0, 3), dtype=np.uint32)
+    return _chunked(vertices, indices, CHUNK_M if is_in_world else np.inf)
+
+
+def _chunked(vertices: NDArray[np.void], indices: NDArray[np.uint32], size_m: float) -> Geometry:
+    if not len(indices):
+        return Geometry(vertices, indices, ())
+    corners = vertices["position"][indices]
+    if np.isfinite(size_m):
+        cells = np.floor(corners[..., :2].mean(axis=1) / size_m).astype(np.int64)
+        # Stable: within a chunk the order of the objects stays, which decides between decals that overlap.
+        order = np.lexsort((cells[:, 1], cells[:, 0]))
+        indices, corners, cells = indices[order], corners[order], cells[order]
+        starts = np.flatnonzero(np.concatenate([[True], (np.diff(cells, axis=0) != 0).any(axis=1)]))
+    else:
+        starts = np.array([0])
+    ends = np.append(starts[1:], len(indices))
+    lows = np.minimum.reduceat(corners.min(axis=1), starts, axis=0).astype(np.float64)
+    highs = np.maximum.reduceat(corners.max(axis=1), starts, axis=0).astype(np.float64)
+    chunks = tuple(
+        Chunk(3 * int(first), 3 * int(end - first), low, high)
+        for first, end, low, high in zip(starts, ends, lows, highs)
+    )
+    return Geometry(vertices, np.ascontiguousarray(indices), chunks)
+
+
+def chunks_in_view(geometry: Geometry, clip_from_world: FloatArray, eye_m: FloatArray) -> Iterator[tuple[int, int]]:
+    """(first, count) of the chunks that the view may show, nearest first, neighbours in the buffer joined."""
+    if not geometry.chunks:
+        return
+    low = np.array([chunk.low_m for chunk in geometry.chunks])
+    high = np.array([chunk.high_m for chunk in geometry.chunks])
+    picks = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=np.float64)
+    corners = low[:, None] * (1.0 - picks) + high[:, None] * picks
+    clip = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2) @ clip_from_world.T
+    w = clip[..., 3:]
+    hidden = (clip[..., :3] > w).all(axis=1) | (clip[..., :3] < -w).all(axis=1)
+    visible = np.flatnonzero(~hidden.any(axis=1))
+    gap = np.maximum(np.maximum(low - eye_m, eye_m - high), 0.0)[visible]
+    for index in visible[np.argsort((gap**2).sum(axis=1), kind="stable")]:
+        yield geometry.chunks[index].first, geometry.chunks[index].count

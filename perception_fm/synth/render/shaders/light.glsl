@@ -1,0 +1,112 @@
+// Sun with cascaded shadows, sky light, haze.
+uniform sampler2D u_sky;          // equirectangular, rows from zenith to nadir, mipmapped
+uniform vec3 u_irradiance[9];     // spherical harmonics of the sky light, already divided by pi
+uniform vec3 u_sun_direction;     // towards the sun
+uniform vec3 u_sun_light;         // radiance of a white surface facing the sun
+uniform float u_extinction;       // per metre
+uniform sampler2DShadow u_shadows;  // cascades side by side, the last from the zenith
+uniform mat4 u_shadow_from_world[4];
+uniform vec4 u_cascade_reach;     // metres from the eye
+uniform vec4 u_cascade_texel;     // metres
+uniform int u_enclosures;
+uniform mat4 u_box_from_world[4];
+uniform vec4 u_box_half[4];       // half size, light of the lamps
+uniform float u_box_fade[4];
+
+const float PI = 3.14159265;
+const float CASCADES = 4.0;
+
+float tile_lookup(int tile, vec3 at, vec2 offset) {
+    vec2 inside = clamp(at.xy + offset, 0.002, 0.998);
+    return texture(u_shadows, vec3((inside.x + float(tile)) / CASCADES, inside.y, at.z));
+}
+
+float sun_visibility(vec3 world, vec3 normal) {
+    float away = distance(world, u_eye);
+    int tile = away < u_cascade_reach.x ? 0 : away < u_cascade_reach.y ? 1 : 2;
+    if (away > u_cascade_reach.z) return 1.0;
+    float slope = 1.0 - clamp(dot(normal, u_sun_direction), 0.0, 1.0);
+    vec3 lifted = world + normal * (u_cascade_texel[tile] * (0.7 + 1.8 * slope));
+    vec3 at = (u_shadow_from_world[tile] * vec4(lifted, 1.0)).xyz;
+    if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
+    float texel = 1.0 / float(textureSize(u_shadows, 0).y);
+    return 0.25 * (tile_lookup(tile, at, vec2(-0.6, -0.4) * texel) + tile_lookup(tile, at, vec2(0.4, -0.6) * texel)
+        + tile_lookup(tile, at, vec2(0.6, 0.4) * texel) + tile_lookup(tile, at, vec2(-0.4, 0.6) * texel));
+}
+
+// Share of the sky that a point sees, judged by what hangs over its surroundings.
+float sky_visibility(vec3 world, vec3 normal) {
+    vec3 lifted = world + normal * 0.35 + vec3(0.0, 0.0, 0.06);
+    vec3 at = (u_shadow_from_world[3] * vec4(lifted, 1.0)).xyz;
+    if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
+    float reach = 0.9 / (u_cascade_texel.w * float(textureSize(u_shadows, 0).y));
+    float seen = tile_lookup(3, at, vec2(0.0));
+    seen += tile_lookup(3, at, vec2(0.9, 0.3) * reach) + tile_lookup(3, at, vec2(-0.3, 0.9) * reach);
+    seen += tile_lookup(3, at, vec2(-0.9, -0.3) * reach) + tile_lookup(3, at, vec2(0.3, -0.9) * reach);
+    seen += tile_lookup(3, at, vec2(0.4, -0.25) * reach) + tile_lookup(3, at, vec2(-0.4, 0.25) * reach);
+    return mix(0.3, 1.0, seen / 7.0);
+}
+
+// x: share of the sky light that gets in, y: light of lamps.
+vec2 enclosed(vec3 world) {
+    vec2 light = vec2(1.0, 0.0);
+    for (int i = 0; i < u_enclosures; ++i) {
+        vec3 at = (u_box_from_world[i] * vec4(world, 1.0)).xyz;
+        vec3 half_size = u_box_half[i].xyz;
+        if (all(lessThan(abs(at), half_size))) {
+            float depth = half_size.x - abs(at.x);
+            light = vec2(exp(-depth / max(u_box_fade[i], 0.1) * 3.0), u_box_half[i].w);
+        }
+    }
+    return light;
+}
+
+vec3 irradiance(vec3 n) {
+    return max(u_irradiance[0] + u_irradiance[1] * n.y + u_irradiance[2] * n.z + u_irradiance[3] * n.x
+        + u_irradiance[4] * (n.x * n.y) + u_irradiance[5] * (n.y * n.z) + u_irradiance[6] * (3.0 * n.z * n.z - 1.0)
+        + u_irradiance[7] * (n.x * n.z) + u_irradiance[8] * (n.x * n.x - n.y * n.y), vec3(0.0));
+}
+
+vec3 sky_towards(vec3 d, float lod) {
+    vec2 at = vec2(atan(d.y, d.x) / (2.0 * PI) + 0.5, acos(clamp(d.z, -1.0, 1.0)) / PI);
+    return textureLod(u_sky, at, lod).rgb;
+}
+
+vec3 hazed(vec3 radiance, vec3 world) {
+    vec3 way = world - u_eye;
+    float clear = exp(-u_extinction * length(way));
+    if (clear > 0.996) return radiance;
+    vec3 level = normalize(vec3(way.xy, max(0.03 * length(way.xy), way.z)));
+    return mix(sky_towards(level, 4.0), radiance, clear);
+}
+
+// Burley 2012 / Karis 2013: Lambert, GGX with Smith-Schlick, Fresnel by Schlick; sky reflection by Karis' approximation.
+vec3 lit(vec3 albedo, float roughness, float metallic, vec3 normal, vec3 bumped, vec3 world) {
+    vec3 view = normalize(u_eye - world);
+    vec3 f0 = mix(vec3(0.04), albedo, metallic);
+    vec3 diffuse = albedo * (1.0 - metallic);
+    float nv = max(dot(bumped, view), 1e-3);
+    vec2 roof = enclosed(world);
+    float open_sky = min(sky_visibility(world, normal), 1.0) * roof.x;
+    vec3 ambient = irradiance(bumped) * open_sky + roof.y;
+    vec3 radiance = diffuse * ambient;
+    float nl = dot(bumped, u_sun_direction);
+    if (nl > 0.0 && dot(normal, u_sun_direction) > 0.0) {
+        vec3 sun = u_sun_light * (sun_visibility(world, normal) * nl);
+        vec3 halfway = normalize(view + u_sun_direction);
+        float nh = max(dot(bumped, halfway), 0.0), vh = max(dot(view, halfway), 0.0);
+        float a2 = pow(max(roughness, 0.06), 4.0);
+        float spread = nh * nh * (a2 - 1.0) + 1.0;
+        float k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
+        float mask = 1.0 / ((nl * (1.0 - k) + k) * (nv * (1.0 - k) + k));
+        vec3 fresnel = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0);
+        radiance += sun * (diffuse * (1.0 - fresnel) + fresnel * min(0.25 * a2 / (spread * spread) * mask, 40.0));
+    }
+    vec3 mirrored = reflect(-view, bumped);
+    vec4 r = roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
+    float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
+    vec3 reflectance = f0 * (-1.04 * a004 + r.z) + (1.04 * a004 + r.w);
+    vec3 above = sky_towards(mirrored, 1.0 + 7.0 * roughness);
+    vec3 seen = mirrored.z > 0.0 ? above : mix(above, irradiance(vec3(0.0, 0.0, 1.0)) * 0.2, min(1.0, -mirrored.z * 6.0));
+    return radiance + reflectance * (seen * open_sky + 0.4 * roof.y);
+}

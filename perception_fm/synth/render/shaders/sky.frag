@@ -1,0 +1,15 @@
+#version 330
+// The sky behind everything, BGR.
+in vec2 v_at;
+uniform sampler2D u_sky;
+uniform mat3 u_world_from_camera;
+uniform vec4 u_ray;  // x/z = u_ray.x * at.x + u_ray.y, y/z = u_ray.z * at.y + u_ray.w
+out vec4 f_radiance;
+
+const float PI = 3.14159265;
+
+void main() {
+    vec3 d = normalize(u_world_from_camera * vec3(u_ray.x * v_at.x + u_ray.y, u_ray.z * v_at.y + u_ray.w, 1.0));
+    vec2 at = vec2(atan(d.y, d.x) / (2.0 * PI) + 0.5, acos(clamp(d.z, -1.0, 1.0)) / PI);
+    f_radiance = vec4(textureLod(u_sky, at, 0.0).bgr, 1.0);
+}

@@ -1,0 +1,44 @@
+// What the surface is made of at a fragment; shared by picture and ground truth.
+in vec3 v_world;
+in vec3 v_camera;
+in vec3 v_normal;
+in vec2 v_uv;
+in vec3 v_tint;
+in vec3 v_object;
+flat in vec4 v_albedo_roughness;
+flat in vec4 v_metallic_emission_layer_bump;
+flat in uvec2 v_label_instance;
+
+uniform sampler2DArray u_albedo;
+uniform sampler2DArray u_relief;  // normal x, y and roughness
+uniform float u_lod_bias;
+uniform float u_wetness;
+uniform vec3 u_eye;
+
+struct Surface {
+    vec3 albedo;
+    float roughness;
+    vec2 bump;
+};
+
+Surface surface_here(vec3 upright) {
+    Surface here;
+    here.albedo = v_albedo_roughness.rgb * v_tint;
+    here.roughness = v_albedo_roughness.a;
+    here.bump = vec2(0.0);
+    float layer = v_metallic_emission_layer_bump.z;
+    if (layer >= 0.0) {
+        vec3 at = vec3(v_uv, layer);
+        vec3 colour = texture(u_albedo, at, u_lod_bias).rgb;
+        vec3 relief = texture(u_relief, at, u_lod_bias).rgb;
+        here.albedo *= colour * colour;  // sRGB decoded with gamma 2
+        here.roughness *= relief.z;
+        here.bump = (relief.xy * 255.0 - 128.0) / 127.0 * v_metallic_emission_layer_bump.w;
+    }
+    // Water fills the pores of what is rough and lies level: darker and smoother (Lagarde 2013, "Water drop 3b").
+    float wet = u_wetness * smoothstep(0.75, 0.97, upright.z) * smoothstep(0.3, 0.6, here.roughness);
+    here.albedo *= mix(1.0, 0.55, wet);
+    here.roughness = mix(here.roughness, 0.12, wet);
+    here.bump *= 1.0 - 0.7 * wet;
+    return here;
+}
