@@ -73,6 +73,9 @@ def command() -> None:
 )
 @click.option("--gain", default=1.0, show_default=True, help="Brightness of the print against the scene.")
 @click.option("--blur", "blur_m", default=0.0, show_default=True, help="Softness of the print on the canvas, m.")
+@click.option(
+    "--detail", default=1.0, show_default=True, help="Sharpness of the enlarged print: 1 as the clip, 0 soft."
+)
 @click.option("--camera-height", "camera_height_m", type=float, help="Over the road, m; default: the folder's.")
 @click.option(
     "--road-pitch",
@@ -97,6 +100,7 @@ def composite(
     eye_left_m: float,
     gain: float,
     blur_m: float,
+    detail: float,
     camera_height_m: float | None,
     road_pitch_deg: float,
     seed: int,
@@ -115,7 +119,7 @@ def composite(
         drive_folder,
         output,
         placement,
-        PrintOptions(eye_up_m, eye_left_m, gain, blur_m),
+        PrintOptions(eye_up_m, eye_left_m, gain, blur_m, detail),
         sweet_spot=sweet_spot,
         picture=read_image(picture) if picture else None,
         camera_height_m=camera_height_m,

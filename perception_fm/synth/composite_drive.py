@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from perception_fm.errors import BagError, ConfigError
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.compositor import PrintOptions, WallCompositor
+from perception_fm.synth.occlusion import carried, compare_depth, nearer_share, wall_depth_m
 from perception_fm.synth.painted_wall import FloatArray, PaintedWall, WallPlacement, place_wall
 
 FORMAT = "drive-folder/1"
 DEPTH_UNITS_PER_M = 256.0  # drive-folder/1 stores depth as uint16, metres x 256
 _JPEG_QUALITY = 95
+_CARRY_FRAMES = 3  # depth of a frame this near says what stands before the wall in a frame without depth
 
 
 def composite_drive(
@@ -40,7 +42,8 @@ def composite_drive(
     """Write the copy; yields the index of each finished frame. `target` appears when all are written.
 
     `sweet_spot`: index of the frame that is the print. `picture`: another print, stretched over the canvas.
-    `camera_height_m` overrides the folder's. Depth maps show the wall where they show something behind it; class maps
+    `camera_height_m` overrides the folder's. What a depth map shows clearly nearer than the wall stays before it, also
+    in the few frames round it that have none. Depth maps show the wall where they show something behind it; class maps
     say "none" there. Raises `BagError` for a folder that cannot be read or a target that exists, `ConfigError` for a
     clip without poses or with distortion.
     """
@@ -66,9 +69,12 @@ def composite_drive(
         _make_writable(partial)
         for index, (frame, pose) in enumerate(zip(frames, poses)):
             image = read_image(source / frame["image"])
-            write_image(partial / frame["image"], compositor.composite(image, intrinsics, pose))
+            polygon = wall.polygon_px(intrinsics, pose)
+            comparison = _comparison(source, frames, index, image, wall, intrinsics) if len(polygon) else None
+            nearer = None if comparison is None else nearer_share(comparison, image, polygon, intrinsics[0, 0])
+            write_image(partial / frame["image"], compositor.composite(image, intrinsics, pose, nearer))
             frame["wall_distance_m"] = round(wall.distance_to_wall_m(pose), 4)
-            frame["wall_polygon_px"] = wall.polygon_px(intrinsics, pose).round(2).tolist()
+            frame["wall_polygon_px"] = polygon.round(2).tolist()
             frame.pop("image_right", None)  # the wall is not in the second camera's picture
             _hide_behind_wall(partial, frame, wall, intrinsics, pose)
             yield index
@@ -155,27 +161,49 @@ def _like(picture: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.ui
     return np.asarray(cv2.cvtColor(picture, code), dtype=np.uint8)
 
 
+def _comparison(
+    source: Path,
+    frames: Sequence[Mapping[str, Any]],
+    index: int,
+    image: NDArray[np.uint8],
+    wall: PaintedWall,
+    intrinsics: FloatArray,
+) -> NDArray[np.int8] | None:
+    """What is nearer than the wall at this frame's measured points, or at those of the nearest frame that has any."""
+    near = range(max(0, index - _CARRY_FRAMES), min(len(frames), index + _CARRY_FRAMES + 1))
+    for number in sorted(near, key=lambda other: abs(other - index)):
+        depth = _read_depth(source, frames[number])
+        if depth is not None:
+            depth_m = (depth / DEPTH_UNITS_PER_M).astype(np.float32)
+            comparison = compare_depth(depth_m, wall, intrinsics, _pose(frames[number]))
+            if number == index:
+                return comparison
+            return carried(comparison, read_image(source / frames[number]["image"]), image)
+    return None
+
+
+def _read_depth(folder: Path, frame: Mapping[str, Any]) -> NDArray[np.uint16] | None:
+    """Stored depth (H, W), None where the frame has none: a folder may name maps that were left out of it."""
+    if not frame.get("depth") or not (folder / frame["depth"]).exists():
+        return None
+    stored = cv2.imread(str(folder / frame["depth"]), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16:
+        raise BagError(f"cannot read the depth map {folder / frame['depth']}")
+    return np.asarray(stored, dtype=np.uint16)
+
+
 def _hide_behind_wall(
     folder: Path, frame: Mapping[str, Any], wall: PaintedWall, intrinsics: FloatArray, pose: RigidTransform
 ) -> None:
     """Depth and classes of what the wall now hides, where the frame has them."""
     polygon = wall.polygon_px(intrinsics, pose)
-    if not frame.get("depth") or len(polygon) < 3:
+    stored = _read_depth(folder, frame)
+    if stored is None or len(polygon) < 3:
         return
-    stored = cv2.imread(str(folder / frame["depth"]), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.dtype != np.uint16:
-        raise BagError(f"cannot read the depth map {folder / frame['depth']}")
     rows, columns = np.nonzero(stored)
     rays = np.stack([columns, rows, np.ones_like(rows)], axis=1) @ np.linalg.inv(intrinsics).T
-    on_wall = np.array(
-        [
-            cv2.pointPolygonTest(polygon.astype(np.float32), (float(x), float(y)), False) >= 0.0
-            for x, y in zip(columns, rows)
-        ],
-        dtype=bool,
-    )
-    wall_m = wall.clearance_m(pose) / -(rays @ (pose.rotation.T @ wall.normal_world))
-    hidden = on_wall & (wall_m > 0.0) & (stored[rows, columns] / DEPTH_UNITS_PER_M > wall_m)
+    wall_m = wall_depth_m(rays, wall, pose)
+    hidden = _inside(polygon, columns, rows) & (stored[rows, columns] / DEPTH_UNITS_PER_M > wall_m)
     stored[rows[hidden], columns[hidden]] = np.rint(wall_m[hidden] * DEPTH_UNITS_PER_M).astype(np.uint16)
     write_image(folder / frame["depth"], stored)
     if frame.get("cls"):
@@ -184,6 +212,15 @@ def _hide_behind_wall(
             raise BagError(f"cannot read the class map {folder / frame['cls']}")
         classes[rows[hidden], columns[hidden]] = 0
         write_image(folder / frame["cls"], classes)
+
+
+def _inside(polygon: FloatArray, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,) whether pixels lie in a convex polygon (M, 2), its edge included."""
+    sides = [
+        (following[0] - point[0]) * (rows - point[1]) - (following[1] - point[1]) * (columns - point[0])
+        for point, following in zip(polygon, np.roll(polygon, -1, axis=0))
+    ]
+    return np.asarray(np.all(np.array(sides) >= 0.0, axis=0) | np.all(np.array(sides) <= 0.0, axis=0))
 
 
 def _make_writable(folder: Path) -> None:

@@ -101,6 +101,57 @@ def test_depth_and_class_behind_the_wall_are_hidden(source, tmp_path):
     assert depth[80, 5] == BEHIND_M  # beside the canvas
 
 
+CAR = np.s_[60:110, 140:180]
+CAR_M = 8.0
+
+
+def put_car(source: Path, frames_with_depth: range) -> None:
+    """A white box 8 m ahead in every picture, measured in every third row, and only in some frames."""
+    for number in range(FRAMES):
+        image = read_image(source / f"rgb/{number}.png")
+        image[CAR] = 255
+        cv2.imwrite(str(source / f"rgb/{number}.png"), image)
+        if number not in frames_with_depth:
+            (source / f"depth/{number}.png").unlink()
+            continue
+        depth = np.full((HEIGHT, WIDTH), BEHIND_M * 256, np.uint16)
+        depth[CAR] = CAR_M * 256
+        depth[np.arange(HEIGHT) % 3 != 0] = 0
+        cv2.imwrite(str(source / f"depth/{number}.png"), depth)
+
+
+@pytest.mark.parametrize("frames_with_depth", [range(FRAMES), range(0, FRAMES, 2)])
+def test_nearer_object_stays_before_the_wall(source, tmp_path, frames_with_depth):
+    put_car(source, frames_with_depth)
+    black = np.zeros((10, 10), np.uint8)
+    list(composite_drive(source, tmp_path / "out", PLACEMENT, picture=black))
+    for number in range(1, 5):  # the wall is 26 to 14 m away
+        image = read_image(tmp_path / f"out/rgb/{number}.png")
+        assert image[66:104, 146:174].min() > 240, number
+        # Beside it the canvas is black, but for the noise of the frame.
+        assert image[70:90, 132:136].mean() < 40.0, number
+
+
+def test_wall_nearer_than_the_object_hides_it(source, tmp_path):
+    put_car(source, range(FRAMES))
+    black = np.zeros((10, 10), np.uint8)
+    list(composite_drive(source, tmp_path / "out", WallPlacement(6.0, 4.0, 24.0), picture=black))
+    image = read_image(tmp_path / "out/rgb/4.png")  # 24 m - 4 x 4 m: as near as the box
+    assert image[66:104, 146:174].mean() < 40.0
+
+
+def test_missing_depth_map_means_no_depth(source, tmp_path):
+    for number in range(FRAMES):
+        (source / f"depth/{number}.png").unlink()
+    assert len(list(composite_drive(source, tmp_path / "out", PLACEMENT))) == FRAMES
+
+
+def test_unreadable_depth_map_is_refused(source, tmp_path):
+    (source / "depth/2.png").write_bytes(b"no picture")
+    with pytest.raises(BagError, match="cannot read the depth map"):
+        list(composite_drive(source, tmp_path / "out", PLACEMENT))
+
+
 def test_second_camera_is_left_out(source, tmp_path):
     list(composite_drive(source, tmp_path / "out", PLACEMENT))
     meta = read_meta(tmp_path / "out")
