@@ -75,3 +75,11 @@ def sphere_round(view: View, near_m: float, far_m: float) -> tuple[FloatArray, f
     centre = min(0.5 * (far_m + near_m) * (1.0 + slope**2), far_m)
     radius = math.hypot(far_m - centre, slope * far_m)
     return view.world_from_camera.apply(np.array([0.0, 0.0, centre])), math.ceil(radius)
+
+
+def reflection(plane: FloatArray) -> FloatArray:
+    """World to its mirror image in a plane (4,) with unit normal."""
+    result = np.eye(4)
+    result[:3, :3] -= 2.0 * np.outer(plane[:3], plane[:3])
+    result[:3, 3] = -2.0 * plane[3] * plane[:3]
+    return result

@@ -21,6 +21,7 @@ _DAYLIGHT_KCD = 100.0 / math.pi
 _LOWEST_SUN_DEG = 2.0  # Preetham's model ends above the horizon; below, its last sky only grows darker
 _DUSK_DECADE_DEG = 4.5  # of sun elevation; twilight dims by about a factor of ten over this (Rozenberg 1966, table 1)
 _GROUND_ALBEDO = 0.18
+_CLOUD_ALBEDO = 0.6  # of the sunlit side as a camera below sees it
 # Optical depth of clear air at 650, 550 and 450 nm: Rayleigh, ozone and a light aerosol (Bird & Hulstrom 1981).
 _AIR_DEPTH_RGB = np.array([0.11, 0.19, 0.32])
 _SUN_KLX = 128.0  # outside the atmosphere
@@ -29,8 +30,9 @@ _RGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415],
 
 @dataclass(frozen=True, eq=False)
 class Sky:
-    """`map_rgb` (H, W, 3) float32 radiance from zenith to nadir, columns from azimuth -180 to 180 degrees; `sun_towards`
-    (3,) unit, `sun_light` (3,) RGB radiance of a white surface facing the sun; `irradiance` (9, 3) coefficients of
+    """`map_rgb` (H, W, 3) float32 radiance from zenith to nadir, columns from azimuth -180 to 180 degrees; the sun's
+    disc is not in it. `sun_towards` (3,) unit,
+    `sun_light` (3,) RGB radiance of a white surface facing the sun; `irradiance` (9, 3) coefficients of
     1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2 of the light on a surface with that normal, divided by pi.
     """
 
@@ -62,7 +64,7 @@ def make_sky(weather: WeatherConfig, seed: int, azimuth_offset_rad: float = 0.0)
     air_mass = 1.0 / (math.sin(high) + 0.50572 * (math.degrees(high) + 6.07995) ** -1.6364)  # Kasten & Young 1989
     sun = _SUN_KLX / 100.0 * np.exp(-_AIR_DEPTH_RGB * air_mass * (turbidity / 2.2) ** 0.5)
     covered = _clouds(directions, rng, weather.cloud)[..., None]
-    cloud_light = overcast * 1.3 + 0.35 * (1.0 - weather.cloud) * sun * math.sin(high) ** 0.5
+    cloud_light = overcast * 1.3 + _CLOUD_ALBEDO * (1.0 - weather.cloud) * sun
     radiance = (clear + (cloud_light - clear) * covered) * (1.0 - weather.cloud**2)
     radiance = (radiance + overcast * (0.85 + 0.15 * covered) * weather.cloud**2) * dimming
     is_up = np.clip(math.degrees(elevation) / 2.0 + 0.5, 0.0, 1.0)
@@ -82,12 +84,20 @@ def _clear_sky(directions: NDArray[np.float64], sun: NDArray[np.float64], turbid
     powers = np.array([theta_sun**3, theta_sun**2, theta_sun, 1.0])
     turbidities = np.array([t * t, t, 1.0])
     zenith_x_chroma = turbidities @ np.array(
-        [[0.00166, -0.00375, 0.00209, 0.0], [-0.02903, 0.06377, -0.03202, 0.00394], [0.11693, -0.21196, 0.06052, 0.25886]]
+        [
+            [0.00166, -0.00375, 0.00209, 0.0],
+            [-0.02903, 0.06377, -0.03202, 0.00394],
+            [0.11693, -0.21196, 0.06052, 0.25886],
+        ]
     ) @ powers  # fmt: skip
     zenith_y_chroma = turbidities @ np.array(
-        [[0.00275, -0.00610, 0.00317, 0.0], [-0.04214, 0.08970, -0.04153, 0.00516], [0.15346, -0.26756, 0.06670, 0.26688]]
+        [
+            [0.00275, -0.00610, 0.00317, 0.0],
+            [-0.04214, 0.08970, -0.04153, 0.00516],
+            [0.15346, -0.26756, 0.06670, 0.26688],
+        ]
     ) @ powers  # fmt: skip
-    cos_theta = np.maximum(directions[..., 2], 0.03)
+    cos_theta = np.maximum(directions[..., 2], 0.05)
     cos_gamma = np.clip(directions @ sun, -1.0, 1.0)
     gamma = np.arccos(cos_gamma)
 

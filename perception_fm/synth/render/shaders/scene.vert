@@ -13,6 +13,7 @@ uniform vec4 u_rows;  // fy, cy, 1 / (rows - 1), readout in s
 uniform vec3 u_velocity;
 uniform vec3 u_turn_rate;
 uniform sampler2D u_materials;
+uniform vec4 u_clip_plane;  // of the world: what lies behind a mirror is not reflected
 
 out vec3 v_world;
 out vec3 v_camera;
@@ -40,6 +41,7 @@ void main() {
     vec3 camera = (u_camera_from_world * world).xyz;
     if (u_rows.w > 0.0) camera = at_its_row(camera);
     gl_Position = u_clip_from_camera * vec4(camera, 1.0);
+    gl_ClipDistance[0] = dot(u_clip_plane, world);
     int material = int(in_ids.x);
     v_albedo_roughness = texelFetch(u_materials, ivec2(0, material), 0);
     v_metallic_emission_layer_bump = texelFetch(u_materials, ivec2(1, material), 0);

@@ -1,0 +1,98 @@
+"""Buffers on the GPU, and the uniforms of programs."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.synth.render.geometry import (
+    VERTEX_FORMAT,
+    VERTEX_NAMES,
+    Geometry,
+    MaterialTable,
+    chunks_in_view,
+    pack,
+)
+from perception_fm.synth.render.projection import matrix
+from perception_fm.synth.scene import SceneObject
+
+FloatArray = NDArray[np.float64]
+
+_PIECE_BYTES = {"3f": 12, "2f": 8, "4f1": 4, "4u2": 8}
+
+
+class Drawable:
+    """Vertex and index buffer of one geometry with a vertex array per program."""
+
+    def __init__(self, context: Any, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._context = context
+        self._arrays: dict[int, Any] = {}
+        if geometry.chunks:
+            self._vertices = context.buffer(geometry.vertices.tobytes())
+            self._indices = context.buffer(geometry.indices.tobytes())
+
+    def draw(self, program: Any, clip_from_mesh: FloatArray, eye_m: FloatArray) -> None:
+        """All chunks that may be seen, nearest to `eye_m` (in the mesh's frame) first."""
+        if not self._geometry.chunks:
+            return
+        array = self._arrays.get(program.glo)
+        if array is None:
+            content = [(self._vertices, *_layout(program))]
+            array = self._arrays[program.glo] = self._context.vertex_array(program, content, self._indices)
+        for first, count in chunks_in_view(self._geometry, clip_from_mesh, eye_m):
+            array.render(vertices=count, first=first)
+
+
+class Placed:
+    """One object with its own buffers, drawn where it is at the time."""
+
+    def __init__(self, context: Any, item: SceneObject, table: MaterialTable) -> None:
+        self.item = item
+        self._drawable = Drawable(context, pack([item], table, is_in_world=False))
+
+    def draw(self, program: Any, clip_from_world: FloatArray, eye_m: FloatArray, time_s: float) -> None:
+        """Draw with the uniform `u_world_from_object`, or `u_clip_from_object` where the program has that."""
+        pose = self.item.pose(time_s)
+        world_from_object = matrix(pose)
+        set_uniform(program, "u_world_from_object", world_from_object)
+        set_uniform(program, "u_clip_from_object", clip_from_world @ world_from_object)
+        self._drawable.draw(program, clip_from_world @ world_from_object, _in_frame(pose, eye_m))
+
+
+def _in_frame(world_from_object: RigidTransform, point_m: FloatArray) -> FloatArray:
+    return world_from_object.inverse().apply(point_m)
+
+
+def _layout(program: Any) -> tuple[Any, ...]:
+    """Format of the buffer with padding for what the program does not read, and the names of what it reads."""
+    pieces, names = [], []
+    for piece, name in zip(VERTEX_FORMAT.split(), VERTEX_NAMES):
+        if name in program:
+            pieces.append(piece)
+            names.append(name)
+        else:
+            pieces.append(f"{_PIECE_BYTES[piece]}x")
+    return (" ".join(pieces), *names)
+
+
+def shader(name: str) -> str:
+    """The text of a shader."""
+    return resources.files("perception_fm.synth.render").joinpath("shaders", name).read_text(encoding="utf-8")
+
+
+def set_uniform(program: Any, name: str, value: Any) -> None:
+    """Set a uniform if the program has it (the compiler drops those that nothing reads). Matrices are given as in
+    mathematics, (..., n, n), and stored column by column as OpenGL wants them.
+    """
+    if name not in program:
+        return
+    if isinstance(value, np.ndarray) and value.ndim >= 2:
+        square = value.shape[-1] == value.shape[-2]
+        program[name].write(np.ascontiguousarray(value.swapaxes(-1, -2) if square else value, dtype="f4").tobytes())
+    else:
+        program[name].value = tuple(value.tolist()) if isinstance(value, np.ndarray) else value
