@@ -41,9 +41,7 @@ class SpringsConfig:
     pitch_dynamics: float = setting(
         1.0, "nose down when braking, up when accelerating; 1: a usual car, 0: none", low=0.0, high=5.0
     )
-    bumps: float = setting(
-        1.0, "unevenness of the road; 1: good asphalt (ISO 8608 A), 0: none", low=0.0, high=8.0
-    )
+    bumps: float = setting(1.0, "unevenness of the road; 1: good asphalt (ISO 8608 A), 0: none", low=0.0, high=8.0)
     bump_at_m: tuple[float, ...] = setting((), "single bumps across the lane, stations in m", low=0.0, high=3000.0)
     bump_height_m: float = setting(0.04, "of the single bumps, each 1 m long", low=0.0, high=0.15)
 

@@ -81,7 +81,7 @@ class VehicleMotion:
         climb = math.atan2(front[2] - rear[2], math.hypot(*(front - rear)[:2]))
         road = Rotation.from_euler("ZY", [float(self.path.heading(way)), -climb]).as_matrix()
         body = Rotation.from_euler("Y", pitch).as_matrix()
-        lifted = _PITCH_CENTRE_M + [0.0, 0.0, heave] - body @ _PITCH_CENTRE_M
+        lifted = _PITCH_CENTRE_M + np.array([0.0, 0.0, heave]) - body @ _PITCH_CENTRE_M
         return RigidTransform(road @ body, rear + road @ lifted)
 
     def world_from_camera(self, time_s: float) -> RigidTransform:
@@ -96,7 +96,7 @@ class VehicleMotion:
         """Turn rate (3,) in rad/s and specific force (3,) in m/s2 (at rest +g upwards) of base_link, in base_link."""
         before, now, after = (self.world_from_base(time_s + step) for step in (-_DIFFERENCE_S, 0.0, _DIFFERENCE_S))
         second = (after.translation_m - 2.0 * now.translation_m + before.translation_m) / _DIFFERENCE_S**2
-        return _twist(before, now, after)[1], now.rotation.T @ (second + [0.0, 0.0, GRAVITY_MPS2])
+        return _twist(before, now, after)[1], now.rotation.T @ (second + np.array([0.0, 0.0, GRAVITY_MPS2]))
 
 
 def _twist(before: RigidTransform, now: RigidTransform, after: RigidTransform) -> tuple[FloatArray, FloatArray]:
