@@ -22,6 +22,7 @@ class EffectsConfig:
     defocus_px: float = setting(0.0, "standard deviation of the lens blur", low=0.0, high=8.0)
     dirt: float = setting(0.0, "share of the lens under dirt and smears", low=0.0, high=1.0)
     rain: float = setting(0.0, "0 dry to 1 heavy: drops on the windscreen and streaks in the air", low=0.0, high=1.0)
+    wiper_s: float = setting(0.0, "from one wipe of the windscreen to the next; 0: no wiper", low=0.0, high=60.0)
     glare: float = setting(0.0, "veiling glare and bloom round the sun and lamps", low=0.0, high=1.0)
     jpeg_quality: int = setting(90, "of compressed images", low=10, high=100)
 
