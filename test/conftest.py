@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real drives beside the checkout ({folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def opengl() -> None:
+    """OpenGL through EGL; without it the test is skipped, but fails where CI would so lose it unseen."""
+    from perception_fm.errors import RenderError
+    from perception_fm.synth.render.context import create_context
+
+    try:
+        create_context().release()
+    except RenderError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))

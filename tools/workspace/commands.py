@@ -12,7 +12,7 @@ from pathlib import Path
 import ros_source
 from build_step import ensure_build
 from console import SetupError
-from host import install_packages, require_packages
+from host import install_packages, rendering_note, require_packages
 from layout import Layout, read_stamp
 from link import link
 from venv_step import ensure_venv
@@ -55,6 +55,8 @@ def _setup(layout: Layout) -> None:
     if done:
         origin = "from wheels" if source.is_wheels else "as sourced"
         print(f"[setup] workspace ready, ROS 2 {source.distro} {origin}", flush=True)
+        if rendering_note():
+            print(f"[setup] {rendering_note()}", flush=True)
 
 
 @contextlib.contextmanager

@@ -32,6 +32,22 @@ def missing_packages() -> list[str]:
     return missing
 
 
+def missing_rendering_packages() -> list[str]:
+    """Debian packages that the synthetic world lacks to render; nothing else needs them."""
+    missing = [
+        package for library, package in (("libEGL.so.1", "libegl1"), ("libGL.so.1", "libgl1")) if not _loads(library)
+    ]
+    if not _loads("libEGL_mesa.so.0") and not _loads("libEGL_nvidia.so.0"):
+        missing += ["libegl-mesa0", "libgl1-mesa-dri"]
+    return missing
+
+
+def rendering_note() -> str:
+    """One line that says what rendering lacks; empty where nothing is missing."""
+    missing = missing_rendering_packages()
+    return f"the synthetic world cannot be rendered here; say: {_apt_line(missing)}" if missing else ""
+
+
 def require_packages() -> None:
     """Raise `SetupError` with one apt line that names everything missing."""
     missing = missing_packages()
@@ -42,7 +58,7 @@ def require_packages() -> None:
 
 def install_packages() -> None:
     """Install what is missing when the user is root; otherwise raise `SetupError` with the apt line."""
-    missing = missing_packages()
+    missing = list(dict.fromkeys(missing_packages() + missing_rendering_packages()))
     if not missing:
         print("all system packages are there")
         return
@@ -56,7 +72,7 @@ def install_packages() -> None:
             if done.returncode:
                 last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
                 raise SetupError(f"{' '.join(command)} failed: {''.join(last)}")
-    left = missing_packages()
+    left = missing_packages() + missing_rendering_packages()
     if left:
         raise SetupError(f"still missing after the installation: {' '.join(left)}")
 

@@ -44,10 +44,11 @@ def ensure_venv(layout: Layout, source: RosSource) -> bool:
 
 
 def runtime_requirements(root: Path) -> list[str]:
-    """`install_requires` of `setup.cfg`, the only home of that list."""
+    """`install_requires` and the extra `synth` of `setup.cfg`, the only home of these lists."""
     parser = configparser.ConfigParser()
     parser.read(root / "setup.cfg", encoding="utf-8")
-    return parser["options"]["install_requires"].split("\n")[1:]
+    lists = (parser["options"]["install_requires"], parser["options.extras_require"]["synth"])
+    return [line for text in lists for line in text.split("\n")[1:]]
 
 
 def mend_cmake_files(layout: Layout) -> int:
