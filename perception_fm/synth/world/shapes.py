@@ -224,11 +224,16 @@ def grid(
     else:
         uv = _array("a grid's uv_m", uv_m, (rows, columns, 2))
     normals = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
-    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
-    faces = np.stack([first, first + 1, first + columns + 1, first, first + columns + 1, first + columns], axis=1)
-    return surface(
-        points.reshape(-1, 3), _unit(normals.reshape(-1, 3)), uv.reshape(-1, 2), faces.reshape(-1, 3), material, tint
-    )
+    faces = _patch_faces(rows, columns)
+    return surface(points.reshape(-1, 3), _unit(normals.reshape(-1, 3)), uv.reshape(-1, 2), faces, material, tint)
+
+
+def skin(points_m: ArrayLike, material: Material, tint: Colour = WHITE, crease_deg: float = 40.0) -> Mesh:
+    """A surface through points (R, C, 3) like `grid`, but bent sharply at creases; metres by box side."""
+    points = _array("a skin's points_m", points_m, (-1, -1, 3))
+    rows, columns = points.shape[:2]
+    _require(rows >= 2 and columns >= 2, f"a skin has 2 rows and 2 columns at least, got {rows} and {columns}")
+    return faceted(points.reshape(-1, 3), _patch_faces(rows, columns), material, tint, crease_deg)
 
 
 def loft(
@@ -335,6 +340,16 @@ def _ring_faces(count: int, around: int) -> NDArray[np.int64]:
     here = (np.arange(count - 1)[:, None] * around + np.arange(around)).ravel()
     step = (np.arange(count - 1)[:, None] * around + (np.arange(around) + 1) % around).ravel()
     faces = np.stack([here, step, step + around, here, step + around, here + around], axis=1).reshape(-1, 3)
+    faces.setflags(write=False)
+    return faces
+
+
+@lru_cache
+def _patch_faces(rows: int, columns: int) -> NDArray[np.int64]:
+    """Triangles between rows and columns of points, anticlockwise where columns run right and rows up."""
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
+    faces = np.stack([first, first + 1, first + columns + 1, first, first + columns + 1, first + columns], axis=1)
+    faces = faces.reshape(-1, 3)
     faces.setflags(write=False)
     return faces
 
