@@ -18,7 +18,7 @@ TUNNEL_WALL = Material((1.0, 1.0, 1.0), roughness=1.0, texture="tunnel_tiles", t
 ROAD_PAINT = Material((1.0, 1.0, 1.0), roughness=1.0, texture="road_paint", tile_m=2.0)
 FRESH_ASPHALT = Material((0.6, 0.6, 0.61), roughness=1.0, texture="asphalt", tile_m=4.0)
 CRACK_FILL = Material((0.025, 0.025, 0.027), roughness=0.6)
-TYRE_RUBBER = Material((0.66, 0.66, 0.67), roughness=0.95, texture="asphalt", tile_m=4.0)
+TYRE_RUBBER = Material((0.66, 0.66, 0.67), roughness=1.0, texture="asphalt", tile_m=4.0)
 CAST_IRON = Material((0.07, 0.065, 0.06), roughness=0.5, metallic=0.0)
 WATER = Material((0.03, 0.03, 0.032), roughness=0.06)
 LAMP = Material((0.9, 0.88, 0.8), roughness=0.6, emission=2.0)

@@ -165,7 +165,7 @@ def _flat(area: Area, height_m: float, material: Material, shift_m: float) -> Me
     points, faces = area.triangles()
     level = np.column_stack([points, np.full(len(points), height_m)])
     up = np.broadcast_to((0.0, 0.0, 1.0), level.shape)
-    return surface(level, up, (*points, shift_m, 0.0), faces, material)
+    return surface(level, up, points + np.array([shift_m, 0.0]), faces, material)
 
 
 def _kerb_face(asphalt: Area, box: Area, height_m: float) -> Mesh:
