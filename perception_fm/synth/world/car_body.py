@@ -29,8 +29,8 @@ class CarShape:
     """Proportions in metres; x runs forward from the middle of the car.
 
     `size_m` length, width, height. `deck_m` (x, z) from tail to nose: the upper edge of the body, so boot, belt line
-    and bonnet. `panes` from the windscreen backwards: x of an upright at the belt, x of it at the roof, and what fills the
-    side from there to the next upright: "paint", "glass" or "black"; the last upright is the tailgate.
+    and bonnet. `panes` from the windscreen backwards: x of an upright at the belt, x of it at the roof, and what fills
+    the side from there to the next upright: "paint", "glass" or "black"; the last upright is the tailgate.
     """
 
     size_m: tuple[float, float, float]

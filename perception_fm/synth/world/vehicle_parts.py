@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.scene import Colour, Material, Mesh
 from perception_fm.synth.world.facets import WHITE
-from perception_fm.synth.world.shapes import lathe, merged, quad
+from perception_fm.synth.world.shapes import lathe, merged, quad, skin
 
 # Tinted with the colour of each vehicle, so that all vehicles share one material.
 PAINT = Material((1.0, 1.0, 1.0), roughness=0.28)
@@ -21,13 +21,16 @@ BLACK = Material((0.018, 0.018, 0.019), roughness=0.6)  # plastic trim, underbod
 TYRE = Material((0.022, 0.022, 0.023), roughness=0.9)
 METAL = Material((0.62, 0.62, 0.64), roughness=0.35, metallic=1.0)
 RIM = Material((0.50, 0.51, 0.53), roughness=0.4)
+STEEL = Material((0.22, 0.22, 0.23), roughness=0.55)
 LAMP_CLEAR = Material((0.72, 0.74, 0.76), roughness=0.12)
 LAMP_RED = Material((0.34, 0.008, 0.010), roughness=0.2, emission=0.04)
 LAMP_AMBER = Material((0.75, 0.22, 0.01), roughness=0.2)
-PLATE = Material((1.0, 1.0, 1.0), roughness=0.5)
+PLATE = Material((1.0, 1.0, 1.0), roughness=0.45)
 PLATE_TEXT = Material((0.10, 0.10, 0.10), roughness=0.5)  # characters and the ground between them
 PLATE_TINTS: tuple[Colour, ...] = ((0.80, 0.80, 0.78), (0.80, 0.80, 0.78), (0.75, 0.52, 0.04))
 
+# Wheels are turned about z and then laid on their side, the first corner of their circle down on the road.
+_Y_FROM_Z = RigidTransform(np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]]), np.zeros(3))
 PROUD_M = 0.006  # how far details lie above the body, so that they win in the depth buffer
 
 # Linear RGB with the share of new cars in Europe, rounded (BASF Color Report 2023: three in four without a hue).
@@ -70,6 +73,12 @@ def plate(centre_m: ArrayLike, is_rear: bool, width_m: float = 0.52) -> Mesh:
     return merged([quad(facing(centre, sign, width_m, 0.11), PLATE), *groups])
 
 
+def upright(path_xy: ArrayLike, from_z: float, to_z: float, material: Material) -> Mesh:
+    """An upright surface over a path (N, 2) that runs to the right as seen from its front."""
+    path = np.asarray(path_xy, np.float64)
+    return skin([np.column_stack([path, np.full(len(path), z)]) for z in (from_z, to_z)], material, crease_deg=60.0)
+
+
 def facing(centre_m: ArrayLike, sign: float, width_m: float, height_m: float) -> NDArray[np.float64]:
     """Corners (4, 3) of an upright rectangle that faces forwards (sign 1) or backwards (-1), for `quad`."""
     across, up = np.array([0.0, sign * width_m / 2.0, 0.0]), np.array([0.0, 0.0, height_m / 2.0])
@@ -99,9 +108,17 @@ def wheel(radius_m: float, width_m: float, rim_share: float = 0.64, spokes: int 
     if spokes:
         bodies.append(_spokes(rim, dish, spokes))
     else:
-        bodies.append(lathe([(0.88 * rim, -dish), (0.4 * rim, 0.0), (0.0, 0.0)], RIM, segments))
-    # Its z axis becomes the vehicle's y.
-    return merged(bodies).moved(RigidTransform(np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3)))
+        bodies.append(lathe([(0.88 * rim, -dish), (0.0, 0.0)], RIM, segments))
+    return merged(bodies).moved(_Y_FROM_Z)
+
+
+@lru_cache(maxsize=16)
+def truck_wheel(radius_m: float, width_m: float, is_front: bool, segments: int = 9) -> Mesh:
+    """A heavy wheel like `wheel`, 5 * segments triangles; its rim bulges in front and is hollow behind (twin tyres)."""
+    rim, hub = 0.56 * radius_m, 0.03 if is_front else -0.14
+    tyre = lathe([(radius_m, -width_m), (radius_m, -0.03), (rim, 0.0)], TYRE, segments, crease_deg=60.0)
+    disc = lathe([(rim, 0.0), (0.0, hub)], RIM if is_front else STEEL, segments)
+    return merged([tyre, disc]).moved(_Y_FROM_Z)
 
 
 def _spokes(rim: float, dish: float, count: int) -> Mesh:
