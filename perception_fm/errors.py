@@ -31,3 +31,7 @@ class BagError(PerceptionError):
 
 class RenderError(PerceptionError):
     """A picture of the synthetic world cannot be made here (no OpenGL, a scene too big for it)."""
+
+
+class DatasetError(PerceptionError):
+    """A dataset cannot be read, written or gone on with."""

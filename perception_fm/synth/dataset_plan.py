@@ -1,0 +1,72 @@
+"""Which worlds a shard shows: drawn from the specification and the shard's number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from perception_fm.errors import ConfigError
+from perception_fm.synth.dataset_config import SPLIT_SEEDS, DatasetSpec, ScenarioShare
+from perception_fm.synth.scenario import Scenario, build_scenario
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedWorld:
+    """One world with its drive, before it is built; `moments` chooses the frames."""
+
+    share: str
+    scenario: Scenario
+    moments: np.random.Generator
+
+
+def plan_world(spec: DatasetSpec, shard: int, number: int) -> PlannedWorld:
+    """The world of that number in the shard. Raises `ConfigError` when what was drawn is impossible."""
+    seeds = SPLIT_SEEDS[spec.size.split]
+    rng = np.random.default_rng((spec.size.seed, list(SPLIT_SEEDS).index(spec.size.split), shard, number))
+    weights = np.array([share.weight for share in spec.shares])
+    share = spec.shares[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    seed = int(rng.integers(seeds.start, seeds.stop))
+    values = {**_own_seeds(share, seed), **share.cases[int(rng.integers(len(share.cases)))], **share.overrides}
+    values |= {key: draw.value(rng) for key, draw in share.randomise.items()}
+    values["seed"] = seed
+    try:
+        scenario = build_scenario(share.document, values)
+        scenario = build_scenario(share.document, {**values, **_image_size(spec, scenario)})
+    except ConfigError as error:
+        raise ConfigError(f"scenario {share.name} with seed {seed}: {error}") from error
+    return PlannedWorld(share.name, scenario, rng)
+
+
+def planned_worlds(spec: DatasetSpec, shard: int) -> Iterator[PlannedWorld]:
+    """The worlds that a shard needs where every drive is long enough."""
+    for number in range(-(-spec.frames_of(shard) // spec.size.frames_per_world)):
+        yield plan_world(spec, shard, number)
+
+
+def check_spec(spec: DatasetSpec) -> None:
+    """Raises `ConfigError` for the first world of the whole dataset that is impossible; nothing is rendered."""
+    for shard in range(spec.shards):
+        for _ in planned_worlds(spec, shard):
+            pass
+
+
+def _own_seeds(share: ScenarioShare, seed: int) -> dict[str, int]:
+    """Prints and actors get seeds from the world's too, else the same picture would hang in every split."""
+    return {
+        f"{name}.{number}.seed": seed + number
+        for name in ("walls", "actors")
+        for number, entry in enumerate(share.document.get(name) or ())
+        if isinstance(entry, Mapping) and "seed" not in entry
+    }
+
+
+def _image_size(spec: DatasetSpec, scenario: Scenario) -> dict[str, float]:
+    """The dataset's image size, with the horizontal field of view that the scenario's camera has."""
+    width_px, camera = spec.size.width_px, scenario.camera
+    return {
+        "camera.width_px": width_px,
+        "camera.height_px": spec.size.height_px,
+        "camera.focal_px": camera.focal_px * width_px / camera.width_px,
+    }
