@@ -14,5 +14,6 @@ setup(
         (SHARE, ["package.xml"]),
         (f"{SHARE}/launch", sorted(glob("launch/*.launch.py"))),
         (f"{SHARE}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz") + glob("config/*.xml"))),
+        (f"{SHARE}/config/scenarios", sorted(glob("config/scenarios/*.yaml"))),
     ],
 )

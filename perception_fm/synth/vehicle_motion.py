@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,13 +54,18 @@ class VehicleMotion:
         self.profile = profile
         self.base_from_camera = base_from_camera
         self._way = CubicSpline(profile.time_s, profile.way_m)
-        pitch, heave = _body_motion(path, profile, springs, seed)
-        self._body = CubicSpline(profile.time_s, np.stack([pitch, heave], axis=1))
+        self._springs, self._seed = springs, seed
 
     @property
     def duration_s(self) -> float:
         """Time of the last image; the first is at 0."""
         return self.profile.duration_s
+
+    @cached_property
+    def _body(self) -> CubicSpline:
+        """Pitch and heave. Not before it is asked for: a check of many plans does not feel the springs."""
+        pitch, heave = _body_motion(self.path, self.profile, self._springs, self._seed)
+        return CubicSpline(self.profile.time_s, np.stack([pitch, heave], axis=1))
 
     def way(self, time_s: ArrayLike) -> FloatArray:
         """Way (...,) of base_link along its path."""
