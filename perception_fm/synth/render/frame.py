@@ -18,8 +18,8 @@ class View:
     """A pinhole camera: `intrinsics` (3, 3) with pixel centres at integers, `width` x `height` px, `world_from_camera`
     (optical axes) at the time `time_s` of the drive, when the middle row is read.
 
-    Rolling shutter: `readout_s` from the first row to the last, during which the camera moves by `velocity_mps` (3,) and
-    turns by `turn_rate_rps` (3,), both in its own optical frame.
+    Rolling shutter: `readout_s` from the first row to the last, during which the camera moves with `velocity_mps` (3,)
+    and turns with `turn_rate_rps` (3,), both in its own optical frame.
     """
 
     intrinsics: FloatArray

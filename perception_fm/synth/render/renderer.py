@@ -153,15 +153,14 @@ class Renderer:
     def _load_textures(self, textures: dict[str, Texture], table: MaterialTable) -> None:
         layers = {name: number for number, name in enumerate(sorted(textures))}
         count = max(1, len(layers))
-        albedo = np.full((count, TEXTURE_SIZE, TEXTURE_SIZE, 3), 255, dtype=np.uint8)
-        relief = np.full((count, TEXTURE_SIZE, TEXTURE_SIZE, 3), (128, 128, 255), dtype=np.uint8)
+        albedo = np.full((count, TEXTURE_SIZE, TEXTURE_SIZE, 4), 255, dtype=np.uint8)
+        relief = np.full((count, TEXTURE_SIZE, TEXTURE_SIZE, 2), 128, dtype=np.uint8)
         for name, layer in layers.items():
-            albedo[layer] = textures[name].albedo
-            relief[layer, ..., :2] = (textures[name].normal.astype(np.int16) + 128).astype(np.uint8)
-            relief[layer, ..., 2] = textures[name].roughness
+            albedo[layer, ..., :3], albedo[layer, ..., 3] = textures[name].albedo, textures[name].roughness
+            relief[layer] = (textures[name].normal.astype(np.int16) + 128).astype(np.uint8)
         context, size = self.context, (TEXTURE_SIZE, TEXTURE_SIZE, count)
-        self._albedo = context.texture_array(size, 3, albedo.tobytes(), alignment=1)
-        self._relief = context.texture_array(size, 3, relief.tobytes(), alignment=1)
+        self._albedo = context.texture_array(size, 4, albedo.tobytes())
+        self._relief = context.texture_array(size, 2, relief.tobytes())
         rows = table.rows(layers)
         self._materials = context.texture((3, len(rows)), 4, rows.tobytes(), dtype="f4")
         self._materials.filter = (context.NEAREST, context.NEAREST)
@@ -193,6 +192,7 @@ class Renderer:
             "u_lod_bias": _LOD_BIAS,
             "u_wetness": self._weather.wetness,
             "u_irradiance": self.sky.irradiance,
+            "u_horizon": self.sky.horizon,
             "u_sun_direction": self.sky.sun_towards,
             "u_sun_light": self.sky.sun_light,
             "u_extinction": 3.0 / self._weather.visibility_m,  # Koschmieder: 5% contrast = exp(-3) at the visibility

@@ -24,6 +24,7 @@ _GROUND_ALBEDO = 0.18
 _CLOUD_ALBEDO = 0.6  # of the sunlit side as a camera below sees it
 # Optical depth of clear air at 650, 550 and 450 nm: Rayleigh, ozone and a light aerosol (Bird & Hulstrom 1981).
 _AIR_DEPTH_RGB = np.array([0.11, 0.19, 0.32])
+_MILKY_RGB = np.array([0.94, 1.0, 1.10])
 _SUN_KLX = 128.0  # outside the atmosphere
 _RGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])  # sRGB
 
@@ -33,13 +34,15 @@ class Sky:
     """`map_rgb` (H, W, 3) float32 radiance from zenith to nadir, columns from azimuth -180 to 180 degrees; the sun's
     disc is not in it. `sun_towards` (3,) unit,
     `sun_light` (3,) RGB radiance of a white surface facing the sun; `irradiance` (9, 3) coefficients of
-    1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2 of the light on a surface with that normal, divided by pi.
+    1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2 of the light on a surface with that normal, divided by pi; `horizon` (5, 3)
+    coefficients of 1, cos, sin, cos 2, sin 2 of the azimuth of the radiance just above the horizon, the colour of haze.
     """
 
     map_rgb: Samples
     sun_towards: NDArray[np.float64]
     sun_light: NDArray[np.float64]
     irradiance: Samples
+    horizon: Samples
 
 
 def make_sky(weather: WeatherConfig, seed: int, azimuth_offset_rad: float = 0.0) -> Sky:
@@ -71,8 +74,9 @@ def make_sky(weather: WeatherConfig, seed: int, azimuth_offset_rad: float = 0.0)
     sun = sun * dimming * is_up * (1.0 - weather.cloud) ** 1.5 if weather.cloud < 0.98 else np.zeros(3)
     radiance = _with_ground(radiance, directions, sun * max(0.0, towards[2]))
     irradiance = _irradiance(radiance, directions, rows)
+    horizon = _horizon(radiance)
     radiance = _with_hills(radiance, rows, rng, weather.visibility_m)
-    return Sky(radiance.astype(np.float32), towards, sun, irradiance.astype(np.float32))
+    return Sky(radiance.astype(np.float32), towards, sun, irradiance.astype(np.float32), horizon.astype(np.float32))
 
 
 def _clear_sky(directions: NDArray[np.float64], sun: NDArray[np.float64], turbidity: float) -> NDArray[np.float64]:
@@ -116,7 +120,11 @@ def _clear_sky(directions: NDArray[np.float64], sun: NDArray[np.float64], turbid
         -0.0167 * t - 0.2608, -0.0950 * t + 0.0092, -0.0079 * t + 0.2102, -0.0441 * t - 1.6537, -0.0109 * t + 0.0529
     )
     xyz = np.stack([x / y, np.ones_like(x), (1.0 - x - y) / y], axis=-1) * np.maximum(luminance, 0.0)[..., None]
-    return np.asarray(np.maximum(xyz @ _RGB_FROM_XYZ.T, 0.0) / _DAYLIGHT_KCD)
+    rgb = np.maximum(xyz @ _RGB_FROM_XYZ.T, 0.0) / _DAYLIGHT_KCD
+    # The model turns pink near the horizon away from the sun, where real skies are milky.
+    milky = 0.7 * np.clip(1.0 - directions[..., 2:] / 0.25, 0.0, 1.0) * (0.5 - 0.5 * cos_gamma[..., None])
+    grey = rgb @ np.array([0.2126, 0.7152, 0.0722])
+    return np.asarray(rgb + milky * (grey[..., None] * _MILKY_RGB - rgb))
 
 
 def _overcast_sky(directions: NDArray[np.float64], sun_height: float) -> NDArray[np.float64]:
@@ -166,6 +174,15 @@ def _irradiance(
     solid_angle = np.sin(polar) * (math.pi / _ROWS) * (2.0 * math.pi / _COLUMNS)
     moments = np.einsum("khw,hwc->kc", basis * solid_angle, radiance) * norms[:, None]
     return np.asarray(moments * (bands * norms / math.pi)[:, None])
+
+
+def _horizon(radiance: NDArray[np.float64]) -> NDArray[np.float64]:
+    band = radiance[_ROWS // 2 - 12 : _ROWS // 2 - 4].mean(axis=0)
+    azimuth = ((np.arange(_COLUMNS) + 0.5) / _COLUMNS - 0.5) * 2.0 * math.pi
+    waves = np.stack(
+        [0.5 * np.ones(_COLUMNS), np.cos(azimuth), np.sin(azimuth), np.cos(2 * azimuth), np.sin(2 * azimuth)]
+    )
+    return np.asarray(2.0 / _COLUMNS * waves @ band)
 
 
 def _with_hills(

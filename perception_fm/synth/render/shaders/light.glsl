@@ -1,6 +1,7 @@
 // Sun with cascaded shadows, sky light, haze.
 uniform sampler2D u_sky;          // equirectangular, rows from zenith to nadir, mipmapped
 uniform vec3 u_irradiance[9];     // spherical harmonics of the sky light, already divided by pi
+uniform vec3 u_horizon[5];         // Fourier series of the sky at the horizon over azimuth: 1, cos, sin, cos 2, sin 2
 uniform vec3 u_sun_direction;     // towards the sun
 uniform vec3 u_sun_light;         // radiance of a white surface facing the sun
 uniform float u_extinction;       // per metre
@@ -30,6 +31,7 @@ float sun_visibility(vec3 world, vec3 normal) {
     vec3 at = (u_shadow_from_world[tile] * vec4(lifted, 1.0)).xyz;
     if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
     float texel = 1.0 / float(textureSize(u_shadows, 0).y);
+    if (tile > 0) return tile_lookup(tile, at, vec2(0.0));
     return 0.25 * (tile_lookup(tile, at, vec2(-0.6, -0.4) * texel) + tile_lookup(tile, at, vec2(0.4, -0.6) * texel)
         + tile_lookup(tile, at, vec2(0.6, 0.4) * texel) + tile_lookup(tile, at, vec2(-0.4, 0.6) * texel));
 }
@@ -41,10 +43,9 @@ float sky_visibility(vec3 world, vec3 normal) {
     if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
     float reach = 0.9 / (u_cascade_texel.w * float(textureSize(u_shadows, 0).y));
     float seen = tile_lookup(3, at, vec2(0.0));
-    seen += tile_lookup(3, at, vec2(0.9, 0.3) * reach) + tile_lookup(3, at, vec2(-0.3, 0.9) * reach);
-    seen += tile_lookup(3, at, vec2(-0.9, -0.3) * reach) + tile_lookup(3, at, vec2(0.3, -0.9) * reach);
-    seen += tile_lookup(3, at, vec2(0.4, -0.25) * reach) + tile_lookup(3, at, vec2(-0.4, 0.25) * reach);
-    return mix(0.3, 1.0, seen / 7.0);
+    seen += tile_lookup(3, at, vec2(0.8, 0.5) * reach) + tile_lookup(3, at, vec2(-0.8, 0.4) * reach);
+    seen += tile_lookup(3, at, vec2(0.1, -0.9) * reach);
+    return mix(0.3, 1.0, 0.25 * seen);
 }
 
 // x: share of the sky light that gets in, y: light of lamps.
@@ -76,8 +77,10 @@ vec3 hazed(vec3 radiance, vec3 world) {
     vec3 way = world - u_eye;
     float clear = exp(-u_extinction * length(way));
     if (clear > 0.996) return radiance;
-    vec3 level = normalize(vec3(way.xy, max(0.03 * length(way.xy), way.z)));
-    return mix(sky_towards(level, 4.0), radiance, clear);
+    vec2 to = normalize(way.xy + vec2(1e-6));
+    vec3 horizon = u_horizon[0] + u_horizon[1] * to.x + u_horizon[2] * to.y + u_horizon[3] * (to.x * to.x - to.y * to.y)
+        + u_horizon[4] * (2.0 * to.x * to.y);
+    return mix(max(horizon, vec3(0.0)), radiance, clear);
 }
 
 // Burley 2012 / Karis 2013: Lambert, GGX with Smith-Schlick, Fresnel by Schlick; sky reflection by Karis' approximation.
@@ -106,7 +109,7 @@ vec3 lit(vec3 albedo, float roughness, float metallic, vec3 normal, vec3 bumped,
     vec4 r = roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
     float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
     vec3 reflectance = f0 * (-1.04 * a004 + r.z) + (1.04 * a004 + r.w);
-    vec3 above = sky_towards(mirrored, 1.0 + 7.0 * roughness);
-    vec3 seen = mirrored.z > 0.0 ? above : mix(above, irradiance(vec3(0.0, 0.0, 1.0)) * 0.2, min(1.0, -mirrored.z * 6.0));
+    // What is rough mirrors about the light that it gathers.
+    vec3 seen = roughness > 0.5 ? irradiance(mirrored) : sky_towards(mirrored, 1.0 + 7.0 * roughness);
     return radiance + reflectance * (seen * open_sky + 0.4 * roof.y);
 }

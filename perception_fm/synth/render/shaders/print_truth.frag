@@ -15,6 +15,7 @@ void main() {
     if (dot(normal, u_eye - v_world) < 0.0) normal = -normal;
     vec3 at = printed_at();
     float drawn = texture(u_print_depth, at.xy).r;
+    if (u_print_light.w > 0.5 && drawn == 0.0) drawn = uintBitsToFloat(0x7F800000u);  // reflected sky is infinitely far
     // Who keeps the sizes of pictured things sees them at this depth from another place than the eye (La Gournerie
     // 1859): similar triangles through the point of the canvas.
     float believed = isnan(drawn) ? v_camera.z : drawn * v_camera.z / at.z;

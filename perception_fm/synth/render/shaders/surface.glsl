@@ -9,11 +9,13 @@ flat in vec4 v_albedo_roughness;
 flat in vec4 v_metallic_emission_layer_bump;
 flat in uvec2 v_label_instance;
 
-uniform sampler2DArray u_albedo;
-uniform sampler2DArray u_relief;  // normal x, y and roughness
+uniform sampler2DArray u_albedo;  // and roughness
+uniform sampler2DArray u_relief;  // normal x, y
 uniform float u_lod_bias;
 uniform float u_wetness;
 uniform vec3 u_eye;
+
+const float RELIEF_REACH = 45.0;  // metres; farther off a relief is smaller than a pixel
 
 struct Surface {
     vec3 albedo;
@@ -29,11 +31,14 @@ Surface surface_here(vec3 upright) {
     float layer = v_metallic_emission_layer_bump.z;
     if (layer >= 0.0) {
         vec3 at = vec3(v_uv, layer);
-        vec3 colour = texture(u_albedo, at, u_lod_bias).rgb;
-        vec3 relief = texture(u_relief, at, u_lod_bias).rgb;
-        here.albedo *= colour * colour;  // sRGB decoded with gamma 2
-        here.roughness *= relief.z;
-        here.bump = (relief.xy * 255.0 - 128.0) / 127.0 * v_metallic_emission_layer_bump.w;
+        vec4 colour = texture(u_albedo, at, u_lod_bias);
+        here.albedo *= colour.rgb * colour.rgb;  // sRGB decoded with gamma 2
+        here.roughness *= colour.a;
+        float near = 1.0 - smoothstep(0.7, 1.0, v_camera.z / RELIEF_REACH);
+        if (near > 0.0) {
+            vec2 relief = texture(u_relief, at, u_lod_bias).rg;
+            here.bump = (relief * 255.0 - 128.0) / 127.0 * (near * v_metallic_emission_layer_bump.w);
+        }
     }
     // Water fills the pores of what is rough and lies level: darker and smoother (Lagarde 2013, "Water drop 3b").
     float wet = u_wetness * smoothstep(0.75, 0.97, upright.z) * smoothstep(0.3, 0.6, here.roughness);
