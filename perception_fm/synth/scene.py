@@ -136,7 +136,7 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A mesh in the object's own frame with what it is; `kind` is a key of `labels.KINDS`. An asset is a few of them."""
+    """A mesh in the object's own frame with what it is, `kind`, a key of `labels.KINDS`. An asset is a few of them."""
 
     kind: str
     mesh: Mesh

@@ -12,8 +12,9 @@ PRINTS = ("scene", "other_scene", "tunnel", "low_texture", "advert")
 
 @dataclass(frozen=True)
 class WallConfig:
-    """One surface with a picture, placed on the road. Angles as in `WallPlacement`: slant anticlockwise seen from above,
-    lean positive when the top is farther away.
+    """One surface with a picture, placed on the road.
+
+    Angles as in `WallPlacement`: slant anticlockwise seen from above, lean positive when the top is farther away.
     """
 
     canvas: str = setting("canvas", "what carries the picture", choices=CANVASES)
