@@ -14,9 +14,7 @@ from perception_fm.synth.sensor.glare import wide_blur
 
 _STREAM = 21
 _COLOUR_BGR = np.array([0.30, 0.36, 0.42], dtype=np.float32)  # reflectance of dried road dirt
-_DEFOCUS = (
-    0.012  # standard deviation of its blur as a fraction of the width: a speck on the lens is as wide as the iris
-)
+_DEFOCUS = 0.008  # standard deviation of its blur as a fraction of the width; a speck is about as wide as the iris
 _AROUND = 0.25  # how far scattered light comes from, same unit
 _OPACITY = (0.25, 0.9)  # of thin film and of thick crust
 _SPLASHES = 260
@@ -31,7 +29,8 @@ class LensDirt:
         size = (max(16, width // _CELL_PX), max(16, height // _CELL_PX))
         thickness = _thickness(rng, size)
         is_dirty = thickness >= np.quantile(thickness, 1.0 - coverage)
-        opacity = _OPACITY[0] + (_OPACITY[1] - _OPACITY[0]) * _clouds(rng, size, 0.06)
+        thick = np.clip(0.7 * thickness / np.quantile(thickness, 0.95) + 0.3 * _clouds(rng, size, 0.05), 0.0, 1.0)
+        opacity = _OPACITY[0] + (_OPACITY[1] - _OPACITY[0]) * thick**2
         drawn = cv2.resize((is_dirty * opacity).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         drawn = cv2.GaussianBlur(drawn, (0, 0), _DEFOCUS * width, borderType=cv2.BORDER_REPLICATE)
         self.opacity: NDArray[np.float32] = np.asarray(drawn, dtype=np.float32)

@@ -17,22 +17,27 @@ from numpy.typing import NDArray
 _STREAM = 41
 _DISTANCE_MM = 150.0  # from the camera to the glass
 _IRIS_MM = 2.0  # diameter of the pupil, f/2 at 4 mm: what softens the drops
-_DROPS_PER_CM2 = 1.6  # at strength 1
-_RADIUS_MM = (0.75, 0.45)  # median and logarithmic spread of drops on a coated windscreen
-_LARGEST_MM, _SLIDING_MM = 3.2, 1.8  # drops above the second slide: gravity beats the contact line
+_DROPS_PER_CM2 = 2.0  # at strength 1
+_RADIUS_MM = (0.9, 0.55)  # median and logarithmic spread of drops on a coated windscreen
+_LARGEST_MM, _SLIDING_MM = 3.6, 2.4  # drops above the second slide: gravity beats the contact line
 _SLIDING_MMPS = (1.5, 12.0)
 _SHRINK = 8  # of the scene seen in a drop
 _RIM_LOSS = 0.65  # of light at the very rim
+_DEEPEST_DENT = 0.15  # of the outline, as a fraction of the radius: drops run together and stick to the glass
 
 
 @dataclass(frozen=True)
 class Drop:
-    """Middle when born, radius and reach of its view in px, height over width, time of birth in s, speed in px/s."""
+    """Middle when born, radius and reach of its view in px, height over width, three dents and their direction, time
+    of birth in s, speed in px/s.
+    """
 
     x: float
     y: float
     radius: float
     tall: float
+    dent: float
+    turn_rad: float
     reach: float
     born_s: float
     speed: float
@@ -81,7 +86,8 @@ class DropPainter:
         speeds = np.where(radii_mm > _SLIDING_MM, rng.uniform(*_SLIDING_MMPS, count), 0.0) * self.px_per_mm
         columns = (
             rng.uniform(0.0, width, count), rng.uniform(0.0, height, count), radii_mm * self.px_per_mm,
-            rng.uniform(1.0, 1.35, count), rng.uniform(0.6, 1.1, count) * self._focal_px,
+            rng.uniform(1.0, 1.35, count), rng.uniform(0.0, _DEEPEST_DENT, count), rng.uniform(0.0, 2.1, count),
+            rng.uniform(0.6, 1.1, count) * self._focal_px,
             np.sort(rng.uniform(*births_s, count)), speeds,
         )  # fmt: skip
         return [Drop(*(float(value) for value in row)) for row in zip(*columns)]
@@ -94,31 +100,29 @@ class DropPainter:
     def draw(self, layer: DropLayer, drop: Drop, time_s: float) -> None:
         """One drop at its place at `time_s`; one that has left below comes in again at the top."""
         width, height = self._size
-        reach_y = drop.radius * drop.tall + self.soft_px
+        outermost = drop.radius * (1.0 + drop.dent)
+        reach_x, reach_y = outermost + self.soft_px, outermost * drop.tall + self.soft_px
         fallen = drop.y + drop.speed * (time_s - drop.born_s) + reach_y
         y = fallen % (height + 2.0 * reach_y) - reach_y if drop.speed else drop.y
-        reach_x = drop.radius + self.soft_px
         x0, x1 = max(0, int(drop.x - reach_x)), min(width, int(drop.x + reach_x) + 2)
         y0, y1 = max(0, int(y - reach_y)), min(height, int(y + reach_y) + 2)
         if x0 >= x1 or y0 >= y1:
             return
-        u = (np.arange(x0, x1, dtype=np.float32)[None, :] - np.float32(drop.x)) / np.float32(drop.radius)
-        v = (np.arange(y0, y1, dtype=np.float32)[:, None] - np.float32(y)) / np.float32(drop.radius * drop.tall)
-        radius = np.sqrt(u * u + v * v)
+        u, v = np.meshgrid(
+            (np.arange(x0, x1, dtype=np.float32) - np.float32(drop.x)) / np.float32(drop.radius),
+            (np.arange(y0, y1, dtype=np.float32) - np.float32(y)) / np.float32(drop.radius * drop.tall),
+        )
+        rim = 1.0 + np.float32(drop.dent) * np.cos(3.0 * (np.arctan2(v, u) - np.float32(drop.turn_rad)))
+        radius = np.hypot(u, v) / rim
         cover = np.clip((1.0 - radius) * np.float32(drop.radius / self.soft_px) + 0.5, 0.0, 1.0)
         cover *= np.float32(min(1.0, 2.0 * drop.radius / self.soft_px))
         part = (slice(y0, y1), slice(x0, x1))
         is_mine = cover > layer.cover[part]
-        inside = np.minimum(radius, 1.0)
-        values = {
-            "cover": cover,
-            "columns": (drop.x - drop.reach * u) / _SHRINK + 0 * v,
-            "rows": (y - drop.reach * v) / _SHRINK + 0 * u,
-            "gain": 1.0 - np.float32(_RIM_LOSS) * inside**4,
-            "born_s": np.full_like(cover, drop.born_s),
-        }
-        for name, value in values.items():
-            getattr(layer, name)[part][is_mine] = value[is_mine]
+        layer.cover[part][is_mine] = cover[is_mine]
+        layer.columns[part][is_mine] = ((drop.x - drop.reach * u) / _SHRINK)[is_mine]
+        layer.rows[part][is_mine] = ((y - drop.reach * v) / _SHRINK)[is_mine]
+        layer.gain[part][is_mine] = (1.0 - np.float32(_RIM_LOSS) * np.minimum(radius, 1.0) ** 4)[is_mine]
+        layer.born_s[part][is_mine] = drop.born_s
 
     def look_through(self, light: NDArray[np.float32], layer: DropLayer) -> NDArray[np.float32]:
         """Light (H, W, 3) behind the drops."""

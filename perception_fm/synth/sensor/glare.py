@@ -4,6 +4,9 @@ A share of all light leaves its pixel by a point spread with long tails: bloom c
 from them. The tails follow the glare spread function of Vos & van den Berg (CIE 135/1, 1999), about 1 / angle^2,
 here as four Gaussians of growing width; lenses scatter 1 to 3% (ISO 9358), a sunlit dirty windscreen ten times that.
 Nothing is thresholded: what glares is bright because its radiance is.
+
+A renderer clips the sun (46,000 times a white wall) and its reflections, so radiance near that limit is expanded again
+before it is scattered. It is expanded to less than the sun has, or a tenth of this scatter would already blind.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ SCATTERED_AT_FULL = 0.2  # share of the light that strength 1 scatters
 # Standard deviations as fractions of the picture's width with the share of each: equal light per octave of angle, which
 # is what 1 / angle^2 means in a plane.
 _TAILS = ((0.005, 0.25), (0.02, 0.25), (0.08, 0.25), (0.32, 0.25))
+_CLIPPED_AT = 12.0  # radiance at which the renderer stops
+_EXPANSION = 600.0  # how much brighter than that the sun counts
 _SIGMA_WHEN_SHRUNK_PX = 3.0  # wide Gaussians are made on a picture this much smaller
 
 
@@ -25,9 +30,21 @@ def add_glare(light: NDArray[np.float32], strength: float) -> NDArray[np.float32
     """Light (H, W, 3), scattered by a glare of `strength` 0 to 1; beyond the border it goes on as there."""
     scattered = strength * SCATTERED_AT_FULL
     glared = light * np.float32(1.0 - scattered)
+    sources = _expanded(light)
     for width, share in _TAILS:
-        cv2.scaleAdd(wide_blur(light, width * light.shape[1]), scattered * share, glared, glared)
+        cv2.scaleAdd(wide_blur(sources, width * light.shape[1]), scattered * share, glared, glared)
     return glared
+
+
+def _expanded(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Light with the sun as bright as it counts; `light` itself where there is no sun in it."""
+    is_source = light.max(axis=2) > 0.25 * _CLIPPED_AT
+    if not is_source.any():
+        return light
+    expanded = light.copy()
+    clipped = np.minimum(light[is_source] / np.float32(_CLIPPED_AT), 1.0)
+    expanded[is_source] *= 1.0 + np.float32(_EXPANSION - 1.0) * clipped**3
+    return expanded
 
 
 def wide_blur(light: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:

@@ -17,9 +17,9 @@ from perception_fm.synth.render.frame import View
 _STREAM = 31
 HEAVY_MM_PER_H = 50.0  # strength 1: a cloudburst
 _DROP_LIGHT = 0.94  # Garg & Nayar: share of the surrounding light that a drop shows
-_LEAST_DIAMETER_MM = 1.2  # smaller drops are part of the haze
-_NEAR_M, _FAR_M = 0.6, 5.0  # streaks are drawn here; farther ones are thinner than a tenth of a pixel
-_RAIN_EXPOSURE_S = 0.006  # of a wet day, where the configuration leaves motion blur out
+_LEAST_DIAMETER_MM = 1.6  # smaller drops are part of the haze
+_NEAR_M, _FAR_M = 0.5, 3.0  # streaks are drawn here; farther ones cover less than a hundredth of their pixels
+_RAIN_EXPOSURE_S = 0.0015  # of a wet day at f/2, where the configuration leaves motion blur out
 _SHIFT = 4  # binary digits of a pixel in which OpenCV takes line ends
 _MAX_STREAKS = 4000
 
@@ -48,7 +48,8 @@ class RainInAir:
         """
         cover = self._cover(light.shape[:2], view, number)
         drops = np.empty_like(light)
-        drops[:] = _DROP_LIGHT * np.asarray(cv2.mean(light)[:3], dtype=np.float32)
+        upper = light[: max(1, len(light) // 2)]  # a drop gathers 165 degrees, mostly sky
+        drops[:] = _DROP_LIGHT * np.asarray(cv2.mean(upper)[:3], dtype=np.float32)
         return np.asarray(cv2.blendLinear(light, drops, np.float32(1.0) - cover, cover), dtype=np.float32)
 
     def _cover(self, shape: tuple[int, int], view: View, number: int) -> NDArray[np.float32]:
