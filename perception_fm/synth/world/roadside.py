@@ -1,0 +1,160 @@
+"""Lamps, signs, trees, rails and whatever else stands beside a road."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from perception_fm.synth.scene import Asset
+from perception_fm.synth.world import furniture
+from perception_fm.synth.world.config import WorldConfig
+from perception_fm.synth.world.cross_section import KERB_HEIGHT_M
+from perception_fm.synth.world.palette import Palette
+from perception_fm.synth.world.roadway import Roadway
+from perception_fm.synth.world.site import Site, upright
+
+_LAMP_SPACING_M = {"town": 26.0, "suburb": 34.0, "country": 0.0, "motorway": 0.0}
+_SIGN_SPACING_M = {"town": 38.0, "suburb": 55.0, "country": 90.0, "motorway": 110.0}
+_RAIL_M = 8.0
+_FROM_KERB_M = 0.55
+
+
+def place_landmarks(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
+    """Bridges, gantries, billboards and traffic lights: what has its place before anything else."""
+    road = site.roadway
+    span = 2.0 * road.section.half_paved_m + 2.0
+    for at in config.bridges:
+        site.add(furniture.bridge(span, rng.uniform(6.0, 10.0), rng), road.line.pose(at))
+    for at in config.gantries:
+        site.add(furniture.gantry(span, rng), road.line.pose(at))
+    for at in config.billboards:
+        _billboard(site, at, rng)
+    if config.style == "town" and config.furniture > 0.0:
+        for zone in road.zones:
+            if zone.kind == "junction" and rng.random() < 0.7:
+                for station, side, yaw in ((zone.from_m - 0.8, -1.0, math.pi), (zone.to_m + 0.8, 1.0, 0.0)):
+                    _beside(site, furniture.traffic_light(rng), station, side, _FROM_KERB_M, yaw)
+
+
+def _billboard(site: Site, station_m: float, rng: np.random.Generator) -> None:
+    """On the first free place beside the road, turned towards who comes."""
+    asset, first = furniture.billboard(rng), rng.choice((-1.0, 1.0))
+    for away in np.arange(2.5, 20.0, 1.5):
+        for side in (first, -first):
+            lateral = side * (site.roadway.section.half_paved_m + away)
+            yaw = math.pi + side * rng.uniform(0.1, 0.5)
+            if site.place(asset, upright(site.roadway.line, station_m, lateral, site.roadway.section.ground_m, yaw)):
+                return
+
+
+def place_furniture(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
+    """Lamps, signs, bins, rails and fences."""
+    if config.furniture == 0.0:
+        return
+    if config.style == "motorway":
+        _rails(site)
+    _in_steps(site, _LAMP_SPACING_M[config.style] / config.furniture, furniture.lamp_post, 0.0, rng)
+    _in_steps(site, _SIGN_SPACING_M[config.style] / config.furniture, furniture.sign, 0.35, rng)
+    if config.style in ("town", "suburb"):
+        for maker, spacing in ((furniture.bin_, 45.0), (furniture.bollard, 30.0), (furniture.cabinet, 70.0)):
+            _in_steps(site, spacing / config.furniture, maker, 0.5, rng)
+        if config.style == "town" and config.length_m > 80.0:
+            station = rng.uniform(0.2, 0.9) * config.length_m
+            _beside(site, furniture.bus_stop(rng), station, rng.choice((-1.0, 1.0)), 2.0, 0.0)
+    else:
+        _poles(site, config, rng)
+
+
+def _in_steps(
+    site: Site, spacing_m: float, maker: Callable[[np.random.Generator], Asset], jitter: float, rng: np.random.Generator
+) -> None:
+    """Things along both sides by turns, near the kerb or the edge of the verge; 0 spacing: none."""
+    if not 0.0 < spacing_m < 1e4:
+        return
+    station, side = site.roadway.span_m[0] + rng.uniform(0.0, spacing_m), rng.choice((-1.0, 1.0))
+    while station < site.roadway.span_m[1]:
+        # Signs and lamps on either side serve the traffic there: they face it.
+        _beside(site, maker(rng), station, side, _FROM_KERB_M, math.pi if side < 0.0 else 0.0)
+        station += 0.5 * spacing_m * rng.uniform(1.0 - jitter, 1.0 + jitter)
+        side = -side
+
+
+def _beside(site: Site, asset: Asset, station_m: float, side: float, away_m: float, yaw_rad: float) -> bool:
+    """Beside the asphalt, plumb."""
+    road = site.roadway
+    if any(zone.holds(station_m, -0.2) for zone in road.zones):
+        return False
+    section = road.section
+    away = section.half_asphalt_m + (away_m if section.has_kerb else away_m + 1.2)
+    height = KERB_HEIGHT_M if section.has_kerb else -0.1
+    return site.place(asset, upright(road.line, station_m, side * away, height, yaw_rad))
+
+
+def _rails(site: Site) -> None:
+    """Guard rails on both sides and in the median, not in tunnels."""
+    road = site.roadway
+    rail = furniture.guard_rail(_RAIL_M)
+    laterals = (-road.section.half_asphalt_m - 0.7, -0.4, 0.4, road.section.half_asphalt_m + 0.7)
+    for station in np.arange(road.span_m[0], road.span_m[1] - _RAIL_M, _RAIL_M) + 0.5 * _RAIL_M:
+        for lateral in laterals:
+            if not any(zone.holds(station, 0.5 * _RAIL_M) for zone in road.zones):
+                site.place(rail, road.line.pose(station, lateral))
+
+
+def _poles(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
+    """A line of poles, and fences along the fields."""
+    road, side = site.roadway, rng.choice((-1.0, 1.0))
+    if config.style != "country":
+        return
+    away = road.section.verge_m + 1.5
+    for station in np.arange(road.span_m[0] + rng.uniform(0.0, 30.0), road.span_m[1], 38.0 / config.furniture):
+        _beside(site, furniture.pole(rng), float(station), side, away, 0.0)
+    for _ in range(rng.poisson(config.furniture * config.length_m / 100.0)):
+        start, number = rng.uniform(*road.span_m), int(rng.integers(3, 9))
+        away, side = road.section.verge_m + rng.uniform(0.3, 3.0), rng.choice((-1.0, 1.0))
+        for index in range(number):
+            _beside(site, furniture.fence(6.0, rng), start + 6.0 * index, side, away, 0.0)
+
+
+def plant(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Generator) -> None:
+    """Trees and bushes: along the kerb in a town, in gardens, in rows and groves in the country."""
+    road = site.roadway
+    if config.trees == 0.0:
+        return
+    per_hundred = {"town": 9.0, "suburb": 16.0, "country": 26.0, "motorway": 26.0}[config.style] * config.trees
+    count = int(per_hundred * (road.span_m[1] - road.span_m[0]) / 100.0)
+    for _ in range(count):
+        station, side = rng.uniform(*road.span_m), rng.choice((-1.0, 1.0))
+        away, is_kerbside = _distance(road, config.style, rng)
+        name = "bush" if not is_kerbside and rng.random() < 0.3 else "tree"
+        lateral = side * (road.section.half_asphalt_m + away)
+        if any(zone.holds(station) for zone in road.zones):
+            continue
+        pose = upright(road.line, station, lateral, road.section.ground_m - 0.05, rng.uniform(0.0, 6.28))
+        site.place(palette.pick(name, rng), pose, 0.3)
+    if config.style in ("country", "motorway"):
+        _groves(site, config, palette, rng)
+
+
+def _distance(road: Roadway, style: str, rng: np.random.Generator) -> tuple[float, bool]:
+    """How far from the asphalt a tree stands, and whether it lines the street."""
+    if style == "town" and rng.random() < 0.8:
+        return 0.9, True
+    if style == "suburb" and rng.random() < 0.25:
+        return road.section.half_paved_m - road.section.half_asphalt_m + 1.0, True
+    beyond = road.section.half_paved_m - road.section.half_asphalt_m
+    low = {"town": 1.0, "suburb": 2.0, "country": 2.2, "motorway": 4.0}[style]
+    return beyond + low + rng.gamma(1.6, 7.0), False
+
+
+def _groves(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Generator) -> None:
+    """Clumps of trees out in the fields."""
+    road = site.roadway
+    for _ in range(rng.poisson(1.2 * config.trees * (road.span_m[1] - road.span_m[0]) / 100.0)):
+        centre, away = rng.uniform(*road.span_m), rng.choice((-1.0, 1.0)) * rng.uniform(25.0, 80.0)
+        for _ in range(rng.integers(4, 10)):
+            station, lateral = centre + rng.normal(0.0, 8.0), away + rng.normal(0.0, 6.0)
+            pose = upright(road.line, station, lateral, road.section.ground_m - 0.3, rng.uniform(0.0, 6.28))
+            site.place(palette.pick("tree", rng), pose, 0.3)
