@@ -19,11 +19,14 @@ Samples = NDArray[np.float32]
 _ROWS, _COLUMNS = 512, 1024
 _DAYLIGHT_KCD = 100.0 / math.pi
 _LOWEST_SUN_DEG = 2.0  # Preetham's model ends above the horizon; below, its last sky only grows darker
-_DUSK_DECADE_DEG = 4.5  # of sun elevation; twilight dims by about a factor of ten over this (Rozenberg 1966, table 1)
+_DUSK_DECADE_DEG = (
+    2.7  # of sun elevation: from about 600 lx at sunset to 3.4 lx at the end of civil twilight, -6 degrees
+)
 _GROUND_ALBEDO = 0.18
 _CLOUD_ALBEDO = 0.6  # of the sunlit side as a camera below sees it
-# Optical depth of clear air at 650, 550 and 450 nm: Rayleigh, ozone and a light aerosol (Bird & Hulstrom 1981).
+# Optical depth of clear air at 650, 550 and 450 nm: Rayleigh (0.05, 0.10, 0.22), ozone and a light aerosol.
 _AIR_DEPTH_RGB = np.array([0.11, 0.19, 0.32])
+_DARKEST_OF_ROW = 0.8  # of the mean radiance at that elevation
 _MILKY_RGB = np.array([0.94, 1.0, 1.10])
 _SUN_KLX = 128.0  # outside the atmosphere
 _RGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])  # sRGB
@@ -121,14 +124,17 @@ def _clear_sky(directions: NDArray[np.float64], sun: NDArray[np.float64], turbid
     )
     xyz = np.stack([x / y, np.ones_like(x), (1.0 - x - y) / y], axis=-1) * np.maximum(luminance, 0.0)[..., None]
     rgb = np.maximum(xyz @ _RGB_FROM_XYZ.T, 0.0) / _DAYLIGHT_KCD
-    # The model turns pink near the horizon away from the sun, where real skies are milky.
+    # Away from the sun the model falls darker than skies are, and turns pink near the horizon, where they are milky.
+    grey = rgb @ np.array([0.2126, 0.7152, 0.0722])
+    floor = _DARKEST_OF_ROW * grey.mean(axis=1, keepdims=True)
+    rgb *= (np.maximum(grey, floor) / np.maximum(grey, 1e-6))[..., None]
     milky = 0.7 * np.clip(1.0 - directions[..., 2:] / 0.25, 0.0, 1.0) * (0.5 - 0.5 * cos_gamma[..., None])
     grey = rgb @ np.array([0.2126, 0.7152, 0.0722])
     return np.asarray(rgb + milky * (grey[..., None] * _MILKY_RGB - rgb))
 
 
 def _overcast_sky(directions: NDArray[np.float64], sun_height: float) -> NDArray[np.float64]:
-    """CIE standard overcast sky (Moon & Spencer 1942); horizontal illuminance 0.3 + 21 sin(h) klx (Krochmann 1963)."""
+    """CIE standard overcast sky (Moon & Spencer 1942); horizontal illuminance 0.3 + 21 sin(h) klx (DIN 5034-2)."""
     zenith_kcd = (0.3 + 21.0 * sun_height) * 9.0 / (7.0 * math.pi)
     luminance = zenith_kcd / _DAYLIGHT_KCD * (1.0 + 2.0 * np.clip(directions[..., 2], 0.0, 1.0)) / 3.0
     return np.asarray(luminance[..., None] * np.array([0.97, 1.0, 1.05]))
