@@ -1,9 +1,9 @@
 """Rain in the air: distance loses contrast, and near drops draw streaks.
 
 Contrast: extinction 0.312 R^0.67 per km at R mm/h (Halder et al. 2019, "Physics-based rendering for improving
-robustness to rain", after Weber et al. 2015), with the air as bright as the sky. Streaks: drop sizes of Marshall &
-Palmer 1948, falling speeds of Atlas et al. 1973, and a drop during its exposure as bright as 0.94 of the surroundings,
-weighted by the time it covers a pixel (Garg & Nayar 2007, "Vision and rain").
+robustness to rain", after Weber et al. 2015), with the air as bright as the sky above the horizon. Streaks: drop sizes
+of Marshall & Palmer 1948, falling speeds of Atlas et al. 1973, and a drop during its exposure as bright as 0.94 of the
+surroundings, weighted by the time it covers a pixel (Garg & Nayar 2007, "Vision and rain").
 """
 
 from __future__ import annotations
@@ -94,6 +94,9 @@ def _falling_mps(diameters_mm: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sky_light(radiance: NDArray[np.float32], is_far: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Mean radiance (3,) of the sky, or of everything where there is none in the picture."""
-    mask = is_far.astype(np.uint8) if is_far.any() else None
-    return np.asarray(cv2.mean(radiance, mask)[:3], dtype=np.float32)
+    """Mean radiance (3,) of the lowest sky, into which distance fades, or of everything where no sky is seen."""
+    rows = np.flatnonzero(is_far.any(axis=1))
+    if not len(rows):
+        return np.asarray(cv2.mean(radiance)[:3], dtype=np.float32)
+    lowest = slice(max(0, rows[-1] - len(radiance) // 8), rows[-1] + 1)
+    return np.asarray(cv2.mean(radiance[lowest], is_far[lowest].astype(np.uint8))[:3], dtype=np.float32)
