@@ -30,7 +30,7 @@ PLATE_TEXT = Material((0.10, 0.10, 0.10), roughness=0.5)  # characters and the g
 PLATE_TINTS: tuple[Colour, ...] = ((0.80, 0.80, 0.78), (0.80, 0.80, 0.78), (0.75, 0.52, 0.04))
 
 # Wheels are turned about z and then laid on their side, the first corner of their circle down on the road.
-_Y_FROM_Z = RigidTransform(np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]]), np.zeros(3))
+LYING = RigidTransform(np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]]), np.zeros(3))
 PROUD_M = 0.006  # how far details lie above the body, so that they win in the depth buffer
 
 # Linear RGB with the share of new cars in Europe, rounded (BASF Color Report 2023: three in four without a hue).
@@ -109,7 +109,7 @@ def wheel(radius_m: float, width_m: float, rim_share: float = 0.64, spokes: int 
         bodies.append(_spokes(rim, dish, spokes))
     else:
         bodies.append(lathe([(0.88 * rim, -dish), (0.0, 0.0)], RIM, segments))
-    return merged(bodies).moved(_Y_FROM_Z)
+    return merged(bodies).moved(LYING)
 
 
 @lru_cache(maxsize=16)
@@ -118,7 +118,7 @@ def truck_wheel(radius_m: float, width_m: float, is_front: bool, segments: int =
     rim, hub = 0.56 * radius_m, 0.03 if is_front else -0.14
     tyre = lathe([(radius_m, -width_m), (radius_m, -0.03), (rim, 0.0)], TYRE, segments, crease_deg=60.0)
     disc = lathe([(rim, 0.0), (0.0, hub)], RIM if is_front else STEEL, segments)
-    return merged([tyre, disc]).moved(_Y_FROM_Z)
+    return merged([tyre, disc]).moved(LYING)
 
 
 def _spokes(rim: float, dish: float, count: int) -> Mesh:
