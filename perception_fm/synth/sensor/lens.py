@@ -55,19 +55,7 @@ class Lens:
 
     def _lay_out(self, config: CameraConfig) -> None:
         """The size of the view and the maps from it."""
-        rays = _rays(self.calibration)
-        if not np.isfinite(rays).all():
-            raise ConfigError(
-                f"camera.distortion {list(config.distortion)} ({config.distortion_model}) cannot be inverted over the "
-                f"whole {config.width_px}x{config.height_px} image at focal_px {config.focal_px:g}: use coefficients "
-                "of a lens that covers it, or a longer focal length"
-            )
-        widest_deg = math.degrees(math.atan(float(np.hypot(rays[..., 0], rays[..., 1]).max())))
-        if widest_deg > _MAX_HALF_ANGLE_DEG:
-            raise ConfigError(
-                f"camera.distortion {config.distortion_model} opens to {widest_deg:.0f} deg off axis in the corners at "
-                f"focal_px {config.focal_px:g}; up to {_MAX_HALF_ANGLE_DEG:.0f} deg can be rendered: raise focal_px"
-            )
+        rays = _checked_rays(config, self.calibration)
         half = np.ceil(config.focal_px * np.abs(rays).max(axis=(0, 1))).astype(int) + _MARGIN_PX
         self.view_width, self.view_height = 2 * int(half[0]) + 1, 2 * int(half[1]) + 1
         self.view_intrinsics = _pinhole(config.focal_px, self.view_width, self.view_height)
@@ -95,6 +83,37 @@ def _calibration(config: CameraConfig) -> CameraModel:
         )
     except CameraError as error:
         raise ConfigError(f"camera.distortion of {config.name}: {error}") from error
+
+
+def _checked_rays(config: CameraConfig, camera: CameraModel) -> FloatArray:
+    """Rays (H, W, 2) of the picture's pixels; raises `ConfigError` where they cannot be rendered."""
+    outline = camera.unproject(_outline(camera.width, camera.height))
+    rays = _rays(camera) if np.isfinite(outline).all() else None
+    if rays is None or not np.isfinite(rays).all():
+        raise ConfigError(
+            f"camera.distortion {list(config.distortion)} ({config.distortion_model}) cannot be inverted over the "
+            f"whole {config.width_px}x{config.height_px} image at focal_px {config.focal_px:g}: use coefficients "
+            "of a lens that covers it, or a longer focal length"
+        )
+    widest_deg = math.degrees(math.atan(float(np.hypot(rays[..., 0], rays[..., 1]).max())))
+    if widest_deg > _MAX_HALF_ANGLE_DEG:
+        raise ConfigError(
+            f"camera.distortion {config.distortion_model} opens to {widest_deg:.0f} deg off axis in the corners at "
+            f"focal_px {config.focal_px:g}; up to {_MAX_HALF_ANGLE_DEG:.0f} deg can be rendered: raise focal_px"
+        )
+    return rays
+
+
+def _outline(width: int, height: int) -> FloatArray:
+    """The pixels (N, 2) of the border, where a distortion folds first; few, since looking for a lost ray takes long."""
+    columns, rows = np.arange(width), np.arange(height)
+    edges = [
+        (columns, 0 * columns),
+        (columns, 0 * columns + height - 1),
+        (0 * rows, rows),
+        (0 * rows + width - 1, rows),
+    ]
+    return np.concatenate([np.column_stack(edge) for edge in edges]).astype(np.float64)
 
 
 def _rays(camera: CameraModel) -> FloatArray:
