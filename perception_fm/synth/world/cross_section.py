@@ -66,8 +66,8 @@ def cross_section(config: WorldConfig) -> CrossSection:
     """Of the road that is driven. Widths are usual ones of the German guidelines RASt 06, RAL 2012 and RAA 2008."""
     parking = config.parked > 0.0
     median, shoulder, pavement, verge, ground = {
-        "town": (0.0, 2.2 if parking else 0.3, 3.0, 3.0, KERB_HEIGHT_M),
-        "suburb": (0.0, 2.1 if parking else 0.3, 2.0, 4.0, KERB_HEIGHT_M),
+        "town": (0.0, 2.5 if parking else 0.3, 3.0, 3.0, KERB_HEIGHT_M),
+        "suburb": (0.0, 2.4 if parking else 0.3, 2.0, 4.0, KERB_HEIGHT_M),
         "country": (0.0, 0.4, 0.0, 3.0, -0.25),
         "motorway": (2.0, 2.8, 0.0, 5.0, -0.5),
     }[config.style]

@@ -123,7 +123,7 @@ def plant(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Gene
     road = site.roadway
     if config.trees == 0.0:
         return
-    per_hundred = {"town": 9.0, "suburb": 16.0, "country": 26.0, "motorway": 26.0}[config.style] * config.trees
+    per_hundred = {"town": 14.0, "suburb": 16.0, "country": 26.0, "motorway": 26.0}[config.style] * config.trees
     count = int(per_hundred * (road.span_m[1] - road.span_m[0]) / 100.0)
     for _ in range(count):
         station, side = rng.uniform(*road.span_m), rng.choice((-1.0, 1.0))

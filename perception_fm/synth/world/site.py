@@ -23,6 +23,7 @@ THINGS = {"pedestrian", "rider", "car", "van", "truck", "bus", "motorcycle", "bi
 CLEARANCE_M = 4.5  # nothing lower hangs over a lane
 _STANDING_M = 2.0  # what of an object lies below this stands in the way of others
 _MAP_MARGIN_M = 140.0
+_EDGE_M = 0.4
 _MOST_MATERIALS = 200
 
 
@@ -51,7 +52,8 @@ class Site:
         self.occupancy = Occupancy(ground.min(axis=0) - _MAP_MARGIN_M, ground.max(axis=0) + _MAP_MARGIN_M)
         self.occupancy.take_all(roadway.asphalt.outlines(), ASPHALT)
         lanes = section.half_median_m + section.lanes * section.lane_width_m
-        self._take_strip(line, station, lanes, DRIVEN)
+        # The map marks every cell that an outline touches: what stands beside a lane may touch its edge.
+        self._take_strip(line, station, lanes - _EDGE_M, DRIVEN)
         for arm in roadway.arms:
             self._take_strip(arm.line, arm.line.station_m, arm.section.half_asphalt_m, DRIVEN)
         for junction in roadway.junctions:

@@ -27,7 +27,9 @@ _LATERAL_ACCELERATION_MPS2 = 2.5  # what drivers accept in a bend
 _STREAM_S = 45.0  # vehicles that come into view within this time are there from the start
 _HIDDEN_M = -500.0  # under the ground: where vehicles wait beyond the road's ends
 _VEHICLE_HALF_WIDTH_M = 1.3
+_PARKED_BEYOND_M = 80.0  # past the road's end, where they are a few pixels high
 _BAY_M = 6.6  # a parked vehicle and the gap to the next
+_FROM_KERB_M = (0.08, 0.18)  # of parked vehicles, so that no mirror reaches into the lane
 _SIGHT_M = 6.0  # nobody parks closer to a junction or a crossing
 
 
@@ -134,15 +136,16 @@ def park_vehicles(site: Site, config: WorldConfig, palette: Palette, rng: np.ran
     road = site.roadway
     if config.parked == 0.0 or config.style not in ("town", "suburb"):
         return
-    share = min(1.0, (0.6 if config.style == "town" else 0.3) * config.parked)
+    share = min(1.0, (0.5 if config.style == "town" else 0.3) * config.parked)
     for side in (-1.0, 1.0):
         station = road.span_m[0] + rng.uniform(3.0, 8.0)
-        while station < road.span_m[1] - 5.0:
+        while station < config.length_m + _PARKED_BEYOND_M:
             if rng.random() < share and not _is_kept_free(road, station):
                 asset: Asset = palette.parked(rng)
                 turn = (0.0 if side < 0.0 else math.pi) + rng.normal(0.0, 0.01)
-                lateral = road.section.half_asphalt_m - rng.uniform(0.12, 0.2) - 0.5 * site.width_m(asset)
-                site.place(asset, road.line.pose(station, side * lateral, 0.0, turn), on_asphalt=True)
+                lateral = road.section.half_asphalt_m - rng.uniform(*_FROM_KERB_M) - 0.5 * site.width_m(asset)
+                if site.width_m(asset) < road.section.shoulder_m - _FROM_KERB_M[1]:
+                    site.place(asset, road.line.pose(station, side * lateral, 0.0, turn), on_asphalt=True)
             station += _BAY_M * rng.uniform(0.92, 1.15)
 
 
