@@ -15,5 +15,6 @@ setup(
         (f"{SHARE}/launch", sorted(glob("launch/*.launch.py"))),
         (f"{SHARE}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz") + glob("config/*.xml"))),
         (f"{SHARE}/config/scenarios", sorted(glob("config/scenarios/*.yaml"))),
+        (f"{SHARE}/config/datasets", sorted(glob("config/datasets/*.yaml"))),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,24 +14,27 @@ import click
 
 from perception_fm.cli.progress import progress
 from perception_fm.cli.run import configuration
+from perception_fm.errors import RenderError
 
 if TYPE_CHECKING:
     from perception_fm.evaluation.benchmark import MemoryGrowth, Timing
+    from perception_fm.evaluation.render_benchmark import RenderTiming
 
 SCHEMA_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """How many frames: of the rendered drive, for the timings, for the memory."""
+    """How many frames: of the rendered drive, for the timings, for the memory, of the synthetic world."""
 
     rendered: int
     timed: int
     memory: int
+    synthetic: int
 
 
-_FULL = _Plan(rendered=90, timed=360, memory=2000)
-_QUICK = _Plan(rendered=40, timed=40, memory=120)
+_FULL = _Plan(rendered=90, timed=360, memory=2000, synthetic=60)
+_QUICK = _Plan(rendered=40, timed=40, memory=120, synthetic=6)
 
 
 @click.command(name="benchmark")
@@ -42,7 +46,7 @@ def command(quick: bool, config_file: Path | None, output: Path) -> None:
     """Measure geometry only at 1280x720 on a rendered street, the same images on every machine.
 
     Prints median and 99th percentile per stage, the cost of publishing, the node's overhead over the bare pipeline from
-    one run, and the growth of memory; writes the same figures as JSON.
+    one run, the growth of memory, and the speed of the synthetic world; writes the same figures as JSON.
     """
     config = configuration(config_file, None)
     # The benchmark's own topics must not meet those of a vehicle.
@@ -59,10 +63,35 @@ def command(quick: bool, config_file: Path | None, output: Path) -> None:
     node, overhead = time_node(frames, config, plan.timed)
     ticks = progress(range(plan.memory), plan.memory)
     memory = benchmark.memory_growth(frames, config, plan.memory, ticks)
-    for line in table_lines(stages, node, overhead, memory):
+    rendering = _rendering(plan.synthetic)
+    for line in [*table_lines(stages, node, overhead, memory), *rendering_lines(rendering)]:
         click.echo(line)
-    write_json(output, _document(plan, stages, node, overhead, memory))
+    write_json(output, _document(plan, stages, node, overhead, memory, rendering))
     click.echo(f"written: {output}")
+
+
+def _rendering(count: int) -> RenderTiming | None:
+    """None, with one line that says why, where there is no OpenGL or the extra is not installed."""
+    click.echo(f"rendering {count} frames of the synthetic world, three times")
+    try:
+        from perception_fm.evaluation.render_benchmark import time_rendering
+
+        with tempfile.TemporaryDirectory() as folder:
+            return time_rendering(count, Path(folder))
+    except (RenderError, ImportError) as error:
+        click.echo(f"the synthetic world is not measured: {error}")
+        return None
+
+
+def rendering_lines(rendering: RenderTiming | None) -> list[str]:
+    """The figures of the synthetic world."""
+    if rendering is None:
+        return []
+    return [
+        f"synthetic world, picture only: {rendering.bare.p50_ms:.0f} ms",
+        f"with truth, camera and writing: {rendering.chain.p50_ms:.0f} ms, {rendering.frames_per_s:.1f} frames/s",
+        f"chain / picture only: {rendering.chain_over_bare:.2f}, chain / itself: {rendering.chain_over_itself:.2f}",
+    ]
 
 
 def table_lines(
@@ -79,7 +108,12 @@ def table_lines(
 
 
 def _document(
-    plan: _Plan, stages: Mapping[str, Timing], node: Mapping[str, Timing], overhead: float, memory: MemoryGrowth
+    plan: _Plan,
+    stages: Mapping[str, Timing],
+    node: Mapping[str, Timing],
+    overhead: float,
+    memory: MemoryGrowth,
+    rendering: RenderTiming | None,
 ) -> dict[str, Any]:
     from perception_fm.evaluation.benchmark import HEIGHT_PX, RATE_HZ, WIDTH_PX
 
@@ -92,4 +126,5 @@ def _document(
         "node": {name: dataclasses.asdict(timing) for name, timing in node.items()},
         "node_over_bare_pipeline": overhead,
         "memory": dataclasses.asdict(memory) | {"growth_mib": memory.growth_mib},
+        "synthetic_world": rendering and dataclasses.asdict(rendering) | {"frames_per_s": rendering.frames_per_s},
     }

@@ -17,7 +17,7 @@ import numpy as np
 import perception_fm
 from perception_fm.errors import DatasetError
 from perception_fm.synth.dataset_config import DatasetSpec
-from perception_fm.synth.dataset_plan import check_spec, plan_world
+from perception_fm.synth.dataset_plan import check_worlds, plan_world
 from perception_fm.synth.sample_codec import Sample, encode
 from perception_fm.synth.scenario import Scenario
 from perception_fm.synth.shard import PARTIAL, read_facts, read_samples, shard_path, sync_folder, write_shard
@@ -76,14 +76,14 @@ class ShardMaker:
 class DatasetWriter:
     """Writes what is missing of a dataset. Raises `DatasetError` for a folder that holds something else.
 
-    Everything that the specification can draw is checked first; `ConfigError` names what is impossible.
+    Everything that will be drawn is checked first; `ConfigError` names what is impossible.
     """
 
     def __init__(self, spec: DatasetSpec, folder: Path, source: Source) -> None:
         self._spec, self._folder, self._source = spec, folder, source
         self._check_index()
-        check_spec(spec)
         self.missing = [n for n in range(spec.shards) if not self._path(n).exists()]
+        check_worlds(spec, self.missing)
 
     @property
     def frames_missing(self) -> int:

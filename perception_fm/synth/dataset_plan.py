@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from perception_fm.errors import ConfigError
-from perception_fm.synth.dataset_config import SPLIT_SEEDS, DatasetSpec, ScenarioShare
+from perception_fm.synth.actor_config import POSTER_TRUCK
+from perception_fm.synth.dataset_config import SPLIT_SEEDS, DatasetSpec
 from perception_fm.synth.scenario import Scenario, build_scenario
 
 
@@ -28,12 +29,13 @@ def plan_world(spec: DatasetSpec, shard: int, number: int) -> PlannedWorld:
     weights = np.array([share.weight for share in spec.shares])
     share = spec.shares[int(rng.choice(len(weights), p=weights / weights.sum()))]
     seed = int(rng.integers(seeds.start, seeds.stop))
-    values = {**_own_seeds(share, seed), **share.cases[int(rng.integers(len(share.cases)))], **share.overrides}
+    values = {**share.cases[int(rng.integers(len(share.cases)))], **share.overrides}
     values |= {key: draw.value(rng) for key, draw in share.randomise.items()}
     values["seed"] = seed
     try:
         scenario = build_scenario(share.document, values)
-        scenario = build_scenario(share.document, {**values, **_image_size(spec, scenario)})
+        values |= {**_own_seeds(scenario), **_image_size(spec, scenario)}
+        scenario = build_scenario(share.document, values)
     except ConfigError as error:
         raise ConfigError(f"scenario {share.name} with seed {seed}: {error}") from error
     return PlannedWorld(share.name, scenario, rng)
@@ -45,21 +47,19 @@ def planned_worlds(spec: DatasetSpec, shard: int) -> Iterator[PlannedWorld]:
         yield plan_world(spec, shard, number)
 
 
-def check_spec(spec: DatasetSpec) -> None:
-    """Raises `ConfigError` for the first world of the whole dataset that is impossible; nothing is rendered."""
-    for shard in range(spec.shards):
+def check_worlds(spec: DatasetSpec, shards: Iterable[int]) -> None:
+    """Raises `ConfigError` for the first impossible world of the shards; nothing is built or rendered."""
+    for shard in shards:
         for _ in planned_worlds(spec, shard):
             pass
 
 
-def _own_seeds(share: ScenarioShare, seed: int) -> dict[str, int]:
-    """Prints and actors get seeds from the world's too, else the same picture would hang in every split."""
-    return {
-        f"{name}.{number}.seed": seed + number
-        for name in ("walls", "actors")
-        for number, entry in enumerate(share.document.get(name) or ())
-        if isinstance(entry, Mapping) and "seed" not in entry
-    }
+def _own_seeds(scenario: Scenario) -> dict[str, int]:
+    """Prints and actors follow the world's seed too, else the same picture would hang in every split."""
+    keys = [f"walls.{n}.seed" for n in range(len(scenario.walls))]
+    for n, actor in enumerate(scenario.actors):
+        keys += [f"actors.{n}.seed", *([f"actors.{n}.poster.seed"] if actor.kind == POSTER_TRUCK else [])]
+    return {key: scenario.seed + n for n, key in enumerate(keys)}
 
 
 def _image_size(spec: DatasetSpec, scenario: Scenario) -> dict[str, float]:

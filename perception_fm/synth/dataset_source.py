@@ -1,0 +1,83 @@
+"""Training samples from simulated scenarios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.errors import PerceptionError
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.synth.actor_config import POSTER_TRUCK
+from perception_fm.synth.painted.config import WallConfig
+from perception_fm.synth.painted_wall import PaintedWall
+from perception_fm.synth.sample_codec import Sample
+from perception_fm.synth.scenario import Scenario
+from perception_fm.synth.simulation import SimulatedFrame, Simulation
+
+
+def simulated(scenario: Scenario, count: int, moments: np.random.Generator) -> Iterator[Sample]:
+    """At most `count` samples of different frames of the scenario's drive, in their order."""
+    simulation = Simulation(scenario)
+    numbers = np.sort(moments.choice(len(simulation), size=min(count, len(simulation)), replace=False))
+    with simulation:
+        for number in numbers.tolist():
+            yield sample_of(scenario, simulation.frame(number))
+
+
+def sample_of(scenario: Scenario, frame: SimulatedFrame) -> Sample:
+    """A frame with its truth and facts."""
+    if frame.truth is None:
+        raise PerceptionError("a training sample needs a frame with ground truth")
+    quality = scenario.camera.effects.jpeg_quality
+    return Sample(frame.picture, frame.truth, _facts(scenario, frame, float(frame.truth.painted.mean())), quality)
+
+
+def _facts(scenario: Scenario, frame: SimulatedFrame, painted_share: float) -> dict[str, Any]:
+    """What `docs/dataset_format.md` lists, in plain values."""
+    matrix, camera = frame.truth_view.intrinsics, scenario.camera
+    return {
+        "frame": frame.number,
+        "time_s": round(frame.time_s, 6),
+        "camera": {
+            "K": [float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]), float(matrix[1, 2])],
+            "size": [camera.width_px, camera.height_px],
+            "distortion_model": camera.distortion_model,
+            "D": list(camera.distortion),
+            "height_m": camera.mounting_height_m,
+            "pitch_deg": camera.mounting_pitch_deg,
+        },
+        "T_world_camera": _homogeneous(frame.world_from_camera).round(6).tolist(),
+        "speed_mps": round(frame.speed_mps, 4),
+        "weather": asdict(scenario.weather),
+        "effects": asdict(camera.effects),
+        "painted_share": round(painted_share, 6),
+        "walls": [
+            _wall_facts(_config(scenario, number), wall, wall.distance_to_wall_m(frame.world_from_camera))
+            for number, wall in sorted(frame.walls.items())
+        ],
+    }
+
+
+def _homogeneous(pose: RigidTransform) -> NDArray[np.float64]:
+    return np.vstack([np.column_stack([pose.rotation, pose.translation_m]), [0.0, 0.0, 0.0, 1.0]])
+
+
+def _wall_facts(config: WallConfig, wall: PaintedWall, distance_m: float) -> dict[str, Any]:
+    return {
+        "canvas": config.canvas,
+        "print": config.print,
+        "corners_world_m": wall.corners_world_m.round(5).tolist(),
+        "normal_world": wall.normal_world.round(6).tolist(),
+        "distance_m": round(distance_m, 4) if math.isfinite(distance_m) else None,
+    }
+
+
+def _config(scenario: Scenario, number: int) -> WallConfig:
+    """Surfaces are numbered: the scenario's walls, then the posters on its trucks."""
+    carried = [actor.poster for actor in scenario.actors if actor.kind == POSTER_TRUCK]
+    return (*scenario.walls, *carried)[number]
