@@ -14,7 +14,7 @@ import numpy as np
 
 from perception_fm.synth.scene import Colour
 from perception_fm.synth.world.patterns import noise
-from perception_fm.synth.world.texture_maps import SIZE, FloatMap, Maps, blended, decoded, encoded, plain, shaded
+from perception_fm.synth.world.texture_maps import SIZE, Maps, blended, decoded, encoded, plain, shaded
 from perception_fm.synth.world.wall_textures import brick, cracked_plaster, panels, stained
 
 BAYS = 4
@@ -343,14 +343,12 @@ def _garage_door(maps: Maps, box: Box, colour: Colour) -> None:
     maps.albedo[box.top : box.top + 8, box.left : box.right] *= 0.4
 
 
-def wall_of(number: int) -> FloatMap:
-    """(3,) mean reflectance of the wall around the windows of a facade, for the sides without any."""
-    colours = (
-        (0.53, 0.44, 0.3),
-        (0.24, 0.1, 0.07),
-        (0.57, 0.56, 0.52),
-        (0.5, 0.31, 0.2),
-        (0.5, 0.5, 0.5),
-        (0.42, 0.41, 0.39),
-    )
-    return np.array(colours[number], np.float32)
+# Texture and colour of the walls without windows beside each facade.
+SIDES: tuple[tuple[str, Colour], ...] = (
+    ("cracked_plaster", (0.62, 0.52, 0.36)),
+    ("brick_red", (1.0, 1.0, 1.0)),
+    ("cracked_plaster", (0.66, 0.65, 0.61)),
+    ("cracked_plaster", (0.58, 0.36, 0.24)),
+    ("panels", (0.6, 0.6, 0.6)),
+    ("panels", (0.5, 0.49, 0.46)),
+)

@@ -80,7 +80,7 @@ def grass(rng: np.random.Generator) -> Maps:
     dry = np.clip(0.33 + 0.25 * patches + 0.12 * blades, 0.0, 1.0)
     colour = blended((0.085, 0.155, 0.034), (0.215, 0.205, 0.085), dry)
     light = np.clip(1.0 + 0.27 * blades + 0.16 * tufts, 0.25, 2.0)
-    return Maps(colour * light[..., None], 0.006 * blades + 0.012 * tufts, _worn(dry, 0.88, 0.96))
+    return Maps(colour * light[..., None], 0.003 * blades + 0.008 * tufts, _worn(dry, 0.88, 0.96))
 
 
 def meadow(rng: np.random.Generator) -> Maps:
@@ -98,7 +98,7 @@ def soil(rng: np.random.Generator) -> Maps:
     stones = np.clip(noise(0.55, rng) - 2.2, 0.0, 1.0)
     light = np.clip(1.0 + 0.16 * fine + 0.18 * clods + 0.1 * patches, 0.3, 2.0)
     colour = blended(shaded((0.165, 0.115, 0.075), light), (0.3, 0.28, 0.25), stones)
-    return Maps(colour, 0.004 * fine + 0.012 * clods, _worn(stones, 0.97, 0.85))
+    return Maps(colour, 0.0025 * fine + 0.008 * clods, _worn(stones, 0.97, 0.85))
 
 
 def gravel(rng: np.random.Generator) -> Maps:
@@ -106,7 +106,7 @@ def gravel(rng: np.random.Generator) -> Maps:
     stones = cells(52, rng)
     tone, fine, patches = per_stone(stones, rng), noise(0.5, rng), noise(1.4, rng)
     body = np.clip(stones.edge_px / 3.5, 0.0, 1.0)
-    grey = np.clip(0.27 + 0.055 * tone + 0.02 * fine + 0.015 * patches, 0.08, 0.6) * (0.3 + 0.7 * body)
+    grey = np.clip(0.36 + 0.065 * tone + 0.02 * fine + 0.015 * patches, 0.08, 0.6) * (0.3 + 0.7 * body)
     return Maps(shaded((1.0, 0.96, 0.9), grey), 0.006 * np.sqrt(body) + 0.002 * tone * body, _worn(body, 0.97, 0.85))
 
 

@@ -98,7 +98,7 @@ def _limit(text: str) -> Image:
 def _stop() -> Image:
     picture = blank(WHITE)
     angles = np.pi / 8 + np.arange(8) * np.pi / 4
-    polygon(picture, [(0.5 + 0.5 * np.cos(a), 0.5 + 0.5 * np.sin(a)) for a in angles], RED)
+    polygon(picture, [(0.5 + 0.47 * np.cos(a), 0.5 + 0.47 * np.sin(a)) for a in angles], RED)
     words(picture, "STOP", (0.5, 0.5), (0.78, 0.3), WHITE)
     return picture
 

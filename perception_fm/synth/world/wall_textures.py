@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from perception_fm.synth.scene import Colour
 from perception_fm.synth.world.patterns import blurred, cells, courses, noise, per_stone, wandering_lines
@@ -108,15 +110,28 @@ def panels(rng: np.random.Generator) -> Maps:
 
 
 def leaves(rng: np.random.Generator) -> Maps:
-    """Foliage: leaves of some centimetres over dark gaps; a tile of 1.2 m."""
-    near, far = cells(30, rng, jitter=1.0), cells(17, rng, jitter=1.0)
-    tone, turn, clumps = per_stone(near, rng), per_stone(near, rng), noise(1.1, rng)
-    body = np.clip((near.edge_px - 0.5) / 4.0, 0.0, 1.0)
-    shade = np.clip(0.55 + 0.28 * per_stone(far, rng) + 0.22 * clumps, 0.1, 1.15)
-    colour = blended((0.095, 0.17, 0.035), (0.165, 0.205, 0.05), 0.4 + 0.3 * turn)
-    light = np.clip(1.0 + 0.25 * tone, 0.35, 1.8) * (0.22 + 0.78 * body) * (0.25 + 0.75 * shade) * 1.3
-    height_m = 0.02 * body + 0.012 * tone * body + 0.02 * shade
-    return Maps(colour * light[..., None], height_m, (0.95 - 0.35 * body).astype(np.float32))
+    """Foliage: layers of leaves of some centimetres over dark gaps; a tile of 1.2 m."""
+    layers = np.zeros((SIZE, SIZE, 3), np.uint8)  # light, hue, height
+    for level in np.linspace(0.25, 1.0, 900):
+        middle, turn = rng.uniform(0.0, SIZE, 2), rng.uniform(0.0, 2.0 * np.pi)
+        light, hue = level * rng.uniform(0.65, 1.0), rng.uniform(0.0, 1.0)
+        draw_leaf(layers, middle, turn, rng.uniform(15.0, 27.0), (255.0 * light, 255.0 * hue, 255.0 * level))
+    light, hue, level = (layers[..., channel].astype(np.float32) / 255.0 for channel in range(3))
+    clumps = noise(1.1, rng)
+    colour = blended((0.095, 0.17, 0.035), (0.175, 0.215, 0.055), hue)
+    factor = np.clip(1.0 + 0.18 * clumps, 0.4, 1.5) * (0.12 + 1.15 * light)
+    return Maps(colour * factor[..., None], 0.02 * level + 0.006 * light, (0.95 - 0.35 * level).astype(np.float32))
+
+
+def draw_leaf(
+    picture: NDArray[np.uint8], middle: NDArray[np.float64], turn: float, length_px: float, ink: tuple[float, ...]
+) -> None:
+    """A pointed leaf, and what of it comes in again on the tile's other side."""
+    along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    shape = np.array([[-0.5, 0.0], [-0.2, 0.24], [0.15, 0.22], [0.5, 0.0], [0.15, -0.22], [-0.2, -0.24]]) * length_px
+    outline = middle + shape[:, :1] * along + shape[:, 1:] * across
+    for shift in np.unique(np.floor(outline / SIZE), axis=0):
+        cv2.fillConvexPoly(picture, np.rint(outline - shift * SIZE).astype(np.int32), ink)
 
 
 def needles(rng: np.random.Generator) -> Maps:
