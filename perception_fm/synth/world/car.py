@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from perception_fm.synth.scene import Mesh
+from perception_fm.synth.scene import Material, Mesh
 from perception_fm.synth.world.car_body import END_M, CarShape, glasshouse_side, glasshouse_top, shell
 from perception_fm.synth.world.shapes import box, merged, mirrored_y, placed, quad, skin
 from perception_fm.synth.world.vehicle_parts import (
@@ -112,11 +112,12 @@ PANEL_VAN = CarShape(
     size_m=(5.30, 1.96, 1.98),
     axles_m=(-1.32, 1.72),
     wheel_radius_m=0.335,
-    deck_m=((-2.65, 1.04), (-2.55, 1.10), (1.70, 1.10), (2.30, 1.0), (2.53, 0.90), (2.65, 0.76)),
-    panes=((1.78, 0.98, "paint"), (1.52, 0.84, "glass"), (0.62, 0.56, "paint"), (-2.56, -2.50, "paint")),
-    roof_width_m=1.58,
+    deck_m=((-2.65, 1.10), (1.70, 1.10), (2.30, 1.0), (2.53, 0.90), (2.65, 0.76)),
+    panes=((1.78, 0.98, "paint"), (1.52, 0.84, "glass"), (0.62, 0.56, "paint"), (-2.63, -2.58, "paint")),
+    roof_width_m=1.72,
     door_lines_m=(1.55, 0.58, -0.62),
-    rear_lamp_height_m=0.34,
+    rear_lamp_height_m=0.40,
+    is_van=True,
     has_rear_glass=False,
     rim_share=0.60,
 )
@@ -132,22 +133,24 @@ MINIBUS = CarShape(
         (-0.58, -0.58, "paint"),
         (-0.70, -0.70, "glass"),
         (-2.30, -2.26, "paint"),
-        (-2.56, -2.50, "paint"),
+        (-2.63, -2.58, "paint"),
     ),
-    roof_width_m=1.58,
+    roof_width_m=1.72,
     door_lines_m=(1.55, 0.58, -0.62),
-    rear_lamp_height_m=0.34,
+    rear_lamp_height_m=0.40,
+    is_van=True,
     rim_share=0.60,
 )
 DELIVERY_VAN = CarShape(
     size_m=(5.93, 2.02, 2.62),
     axles_m=(-1.66, 2.0),
     wheel_radius_m=0.345,
-    deck_m=((-2.965, 1.10), (-2.88, 1.16), (1.85, 1.18), (2.55, 1.06), (2.82, 0.96), (2.965, 0.80)),
-    panes=((1.95, 1.28, "paint"), (1.72, 1.16, "glass"), (0.86, 0.82, "paint"), (-2.90, -2.86, "paint")),
-    roof_width_m=1.74,
+    deck_m=((-2.965, 1.16), (1.85, 1.18), (2.55, 1.06), (2.82, 0.96), (2.965, 0.80)),
+    panes=((1.95, 1.28, "paint"), (1.72, 1.16, "glass"), (0.86, 0.82, "paint"), (-2.945, -2.91, "paint")),
+    roof_width_m=1.82,
     door_lines_m=(1.76, 0.84, -0.50),
-    rear_lamp_height_m=0.36,
+    rear_lamp_height_m=0.44,
+    is_van=True,
     has_rear_glass=False,
     rim_share=0.58,
 )
@@ -192,24 +195,24 @@ def _door_line(shape: CarShape, x: float) -> Mesh:
 
 
 def _lamps(shape: CarShape) -> list[Mesh]:
-    """Left head lamp and rear lamp, wrapped around the corners of the body."""
+    """Left head lamp and rear lamp, wrapped around the corners of the body; vans have theirs upright at the edge."""
+    rear_inner = 0.82 if shape.is_van else 0.47
+    head = _lamp(shape, 1.0, 0.125, 0.45, LAMP_CLEAR)
+    return [head, _lamp(shape, -1.0, shape.rear_lamp_height_m, rear_inner, LAMP_RED)]
+
+
+def _lamp(shape: CarShape, end: float, height: float, inner_share: float, material: Material) -> Mesh:
+    """A lamp below the shoulder from a share of the half width around the corner; `end` 1 in front, -1 behind."""
     half = 0.5 * shape.size_m[0]
-    meshes = []
-    for end, height, inner, material in (
-        (1.0, 0.125, 0.40, LAMP_CLEAR),
-        (-1.0, shape.rear_lamp_height_m, 0.42, LAMP_RED),
-    ):
-        columns = []
-        for from_end, drop in zip((*END_M[:3], 0.30), (0.0, 0.0, 0.0, 0.04)):
-            x = end * (half - from_end)
-            top = float(shape.rows_m(x)[2]) - 0.005
-            columns.append([shape.side_point(x, z) for z in (top - height + drop, top)])
-        inside = [
-            np.array([end * (half + PROUD_M), inner * shape.size_m[1] / 2.0 + 0.05, point[2]]) for point in columns[0]
-        ]
-        rows = np.stack([inside, *columns], axis=1)
-        meshes.append(skin(rows if end > 0.0 else rows[:, ::-1], material, crease_deg=60.0))
-    return meshes
+    columns = []
+    for from_end, drop in zip((*END_M[:3], 0.16 if shape.is_van and end < 0.0 else 0.30), (0.0, 0.0, 0.0, 0.04)):
+        x = end * (half - from_end)
+        top = float(shape.rows_m(x)[2]) - 0.005
+        columns.append([shape.side_point(x, z) for z in (top - height + drop, top)])
+    inner_y = 0.5 * inner_share * shape.size_m[1]
+    inside = [np.array([end * (half + PROUD_M), inner_y, point[2]]) for point in columns[0]]
+    rows = np.stack([inside, *columns], axis=1)
+    return skin(rows if end > 0.0 else rows[:, ::-1], material, crease_deg=60.0)
 
 
 def _front(shape: CarShape) -> list[Mesh]:
@@ -226,9 +229,9 @@ def _rear(shape: CarShape) -> list[Mesh]:
     belt, roof = shape.uprights_m()
     high = belt[-1] + 0.93 * (roof[-1] - belt[-1])
     stop = facing((high[0] - 0.03, 0.0, high[2] + 0.03), -1.0, 0.36, 0.03)
-    lid = facing((tail - 0.003, 0.0, waist + 0.01), -1.0, 1.15, 0.014)
-    return [
-        plate((tail - 0.008, 0.0, 0.45 * waist + 0.55 * shoulder), is_rear=True),
-        quad(stop, LAMP_RED),
-        quad(lid, BLACK),
-    ]
+    meshes = [quad(stop, LAMP_RED), plate((tail - 0.008, 0.0, 0.45 * waist + 0.55 * shoulder), is_rear=True)]
+    if not shape.has_rear_glass:
+        # The gap between the wings of the rear doors.
+        middle = [(tail, waist), (belt[-1][0], belt[-1][2]), (high[0], high[2])]
+        meshes.append(skin([[(x - 0.008, y, z) for y in (0.012, -0.012)] for x, z in middle], BLACK))
+    return meshes

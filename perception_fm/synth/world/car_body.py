@@ -17,6 +17,7 @@ END_M = np.array([0.0, 0.05, 0.16, 0.40, 0.90])
 _END_SHARE = np.array([0.70, 0.84, 0.925, 0.97, 1.0])
 # Half width of a cross section at sill, waist, shoulder and deck.
 _ROW_SHARE = np.array([0.955, 1.0, 0.975, 0.90])
+_VAN_ROW_SHARE = np.array([0.965, 1.0, 0.995, 0.98])  # no shoulder: the sides go up straight
 _SHOULDER_M = 0.055  # below the deck
 _ARCH_GAP_M = 0.05  # between tyre and wheel arch
 _ROOF_SHARES = np.array([-1.0, -0.62, 0.62, 1.0])
@@ -44,12 +45,21 @@ class CarShape:
     sill_m: float = 0.20
     has_rear_glass: bool = True
     has_dark_sills: bool = False
+    is_van: bool = False
     rim_share: float = 0.67
 
     def half_width_m(self, x: ArrayLike) -> NDArray[np.float64]:
         """Half the body's width at its waist."""
         length, width, _ = self.size_m
-        return 0.5 * width * np.interp(length / 2.0 - np.abs(np.asarray(x, np.float64)), END_M, _END_SHARE)
+        x = np.asarray(x, np.float64)
+        cut = 1.0 - np.interp(length / 2.0 - np.abs(x), END_M, _END_SHARE)
+        # Tails are squarer than noses.
+        return 0.5 * width * (1.0 - cut * np.where(x < 0.0, 0.22 if self.is_van else 0.75, 1.0))
+
+    @property
+    def row_share(self) -> NDArray[np.float64]:
+        """Half width (4,) at sill, waist, shoulder and deck relative to the waist's."""
+        return _VAN_ROW_SHARE if self.is_van else _ROW_SHARE
 
     def rows_m(self, x: ArrayLike) -> NDArray[np.float64]:
         """Heights (..., 4) of sill or wheel arch, waist, shoulder and deck at x."""
@@ -66,7 +76,7 @@ class CarShape:
 
     def side_point(self, x: float, z: float, proud_m: float = PROUD_M) -> NDArray[np.float64]:
         """The point (3,) of the left side at x and z, lifted off the skin to the left and towards the nearer end."""
-        y = float(self.half_width_m(x)) * np.interp(z, self.rows_m(x), _ROW_SHARE)
+        y = float(self.half_width_m(x)) * np.interp(z, self.rows_m(x), self.row_share)
         return np.array([x + np.sign(x) * proud_m, y + proud_m, z])
 
     def stations_m(self) -> NDArray[np.float64]:
@@ -84,18 +94,18 @@ class CarShape:
     def uprights_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Belt and roof ends (P, 3) of the left uprights, from the windscreen to the tailgate."""
         belt_x, roof_x = np.array([pane[0] for pane in self.panes]), np.array([pane[1] for pane in self.panes])
-        belt = [belt_x, self.half_width_m(belt_x) * _ROW_SHARE[3], self.rows_m(belt_x)[:, 3]]
+        belt = [belt_x, self.half_width_m(belt_x) * self.row_share[3], self.rows_m(belt_x)[:, 3]]
         # The roof falls by 5 cm towards its ends and narrows a little towards the tail.
         along = (roof_x - roof_x.mean()) / np.ptp(roof_x)
-        roof_z = self.size_m[2] - _ROOF_CROWN_M.max() - 0.2 * along**2 * (self.size_m[2] < 1.9)
-        roof_y = 0.5 * self.roof_width_m * (1.0 - 0.08 * (0.5 - along))
+        roof_z = self.size_m[2] - _ROOF_CROWN_M.max() - 0.2 * along**2 * (not self.is_van)
+        roof_y = 0.5 * self.roof_width_m * (1.0 - (0.0 if self.is_van else 0.08) * (0.5 - along))
         return np.stack(belt, axis=1), np.stack([roof_x, roof_y, roof_z], axis=1)
 
 
 def shell(shape: CarShape) -> list[Mesh]:
     """Sheet metal below the belt, bumpers, and the dark belly that is seen through the wheel arches."""
     x = shape.stations_m()
-    y, z = shape.half_width_m(x)[:, None] * _ROW_SHARE, shape.rows_m(x)
+    y, z = shape.half_width_m(x)[:, None] * shape.row_share, shape.rows_m(x)
     left = np.stack([np.broadcast_to(x[:, None], y.shape), y, z], axis=-1)
     right = left * [1.0, -1.0, 1.0]
     tail, nose = np.stack([left[0], right[0]], axis=1), np.stack([right[-1], left[-1]], axis=1)
@@ -103,13 +113,15 @@ def shell(shape: CarShape) -> list[Mesh]:
     top = min(height for _, height in shape.deck_m) - 0.08
     return [
         skin(np.concatenate([left, right[:, ::-1]], axis=1), PAINT, crease_deg=_CREASE_DEG),
-        *(
-            skin(end[rows], material)
-            for end in (tail, nose)
-            for rows, material in ((slice(2), BLACK), (slice(1, 4), PAINT))
-        ),
+        *(mesh for end in (tail, nose) for mesh in _end(end)),
         box((length - 0.4, width - 0.52, top - shape.sill_m), (0.0, 0.0, 0.5 * (top + shape.sill_m)), BLACK),
     ]
+
+
+def _end(rows: NDArray[np.float64]) -> list[Mesh]:
+    """The flat face (4, 2, 3) that closes the body in front or behind: a bumper, black in its lower half."""
+    split = 0.45 * rows[0] + 0.55 * rows[1]
+    return [skin([rows[0], split], BLACK), skin([split, *rows[1:]], PAINT)]
 
 
 def glasshouse_side(shape: CarShape) -> list[Mesh]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.synth.scene import Colour, Material, Mesh
+from perception_fm.synth.world.facets import WHITE
 from perception_fm.synth.world.shapes import box, ellipsoid, loft, merged, tube
 
 # Tinted with the colour of each garment, of skin and of hair.
@@ -61,6 +62,7 @@ class Looks:
     skin: Colour
     hair: Colour
     girth: float = 1.0
+    skirt: Colour = WHITE
     skirt_to: float = 0.0
     coat_to: float = 0.0
     hair_long: float = 0.0
@@ -128,7 +130,7 @@ def _hanging(height: float, pose: Pose, looks: Looks) -> Mesh:
             (drop, depth + 0.5 * stride, 1.05 * width, 0.0),
         ]
     )
-    tint = looks.top if looks.coat_to else looks.legs
+    tint = looks.top if looks.coat_to else looks.skirt
     return loft(_ovals(levels * height) + pose.pelvis_m, CLOTH, tint, crease_deg=60.0)
 
 

@@ -119,11 +119,12 @@ def street_looks(rng: np.random.Generator, is_woman: bool, is_child: bool) -> Lo
     legs = pick(rng, _DENIM) if rng.random() < 0.5 else pick(rng, MUTED)
     return Looks(
         top=pick(rng, BRIGHT if rng.random() < (0.6 if is_child else 0.3) else MUTED),
-        legs=pick(rng, BRIGHT) if wears_skirt and rng.random() < 0.4 else legs,
+        legs=MUTED[0] if wears_skirt else legs,  # tights
         shoes=pick(rng, SHOES),
         skin=SKINS[rng.choice(len(SKINS), p=skin_weights / skin_weights.sum())],
         hair=pick(rng, HAIRS),
         girth=float(rng.uniform(0.95, 1.1 if is_child else 1.4)),
+        skirt=pick(rng, BRIGHT if rng.random() < 0.4 else MUTED),
         skirt_to=float(rng.uniform(0.25, 0.36)) if wears_skirt else 0.0,
         coat_to=float(rng.uniform(0.27, 0.40)) if wears_coat else 0.0,
         hair_long=float(rng.uniform(0.4, 1.0)) if is_woman and rng.random() < 0.7 else 0.0,

@@ -39,6 +39,7 @@ _PEDAL = 0.045 * np.array([(-1.0, -1.0, 0.0), (1.0, -1.0, 0.0), (1.0, 1.0, 0.0),
 _SEAT_TUBE_TOP = np.array([-0.26, 0.0, 0.80])
 _HEAD_TUBE = np.array([[0.38, 0.0, 0.66], [0.34, 0.0, 0.86]])
 
+_HELMETS: tuple[Colour, ...] = (*MUTED[:2], *BRIGHT[:4])
 _MOTORCYCLE_WHEEL_M = 0.315
 _MOTORCYCLE_AXLE_M = 0.71
 
@@ -108,7 +109,7 @@ def _motorcyclist_looks(rng: np.random.Generator) -> Looks:
         skin=MUTED[0],  # gloves
         hair=MUTED[0],
         girth=float(rng.uniform(1.15, 1.4)),
-        helmet=pick(rng, BRIGHT if rng.random() < 0.5 else MUTED),
+        helmet=pick(rng, _HELMETS),
         has_visor=True,
     )
 
