@@ -13,7 +13,13 @@ from perception_fm.bags.message_types import message
 from perception_fm.bags.trajectory import OdometrySample
 from perception_fm.geometry.transform import RigidTransform
 
-_ENCODINGS = {("uint8", 2): "mono8", ("uint8", 3): "bgr8", ("float32", 2): "32FC1"}
+_ENCODINGS = {
+    ("uint8", 2): "mono8",
+    ("uint8", 3): "bgr8",
+    ("uint16", 2): "mono16",
+    ("float32", 2): "32FC1",
+    ("float32", 3): "32FC3",
+}
 
 
 def header(stamp_ns: int, frame_id: str) -> Any:
@@ -24,7 +30,8 @@ def header(stamp_ns: int, frame_id: str) -> Any:
 
 
 def image(stamp_ns: int, frame_id: str, pixels: NDArray[np.generic]) -> Any:
-    """`sensor_msgs/Image`: uint8 (H, W) is mono8, uint8 (H, W, 3) is bgr8, float32 (H, W) is 32FC1."""
+    """`sensor_msgs/Image`: uint8 (H, W) is mono8, (H, W, 3) bgr8; uint16 mono16; float32 (H, W) 32FC1, (H, W, 3) 32FC3.
+    """
     row = np.ascontiguousarray(pixels)
     return message(
         "sensor_msgs/msg/Image",
@@ -70,18 +77,52 @@ def camera_info(stamp_ns: int, frame_id: str, calibration: Calibration) -> Any:
     )
 
 
-def odometry(sample: OdometrySample) -> Any:
-    """`nav_msgs/Odometry` from odom to base_link; covariances are zero, which means not known."""
+def odometry(
+    sample: OdometrySample,
+    pose_variance: NDArray[np.float64] | None = None,
+    twist_variance: NDArray[np.float64] | None = None,
+) -> Any:
+    """`nav_msgs/Odometry` from odom to base_link; variances (6,) of x, y, z, roll, pitch, yaw; None: zero (unknown)."""
     twist = _twist(sample.linear_mps, sample.angular_rps)
     return message(
         "nav_msgs/msg/Odometry",
         header=header(sample.stamp_ns, "odom"),
         child_frame_id="base_link",
         pose=message(
-            "geometry_msgs/msg/PoseWithCovariance", pose=_pose(sample.odom_from_base), covariance=np.zeros(36)
+            "geometry_msgs/msg/PoseWithCovariance",
+            pose=_pose(sample.odom_from_base),
+            covariance=_diagonal(pose_variance, 6),
         ),
-        twist=message("geometry_msgs/msg/TwistWithCovariance", twist=twist, covariance=np.zeros(36)),
+        twist=message("geometry_msgs/msg/TwistWithCovariance", twist=twist, covariance=_diagonal(twist_variance, 6)),
     )
+
+
+def imu(
+    stamp_ns: int,
+    frame_id: str,
+    angular_rps: NDArray[np.float64],
+    force_mps2: NDArray[np.float64],
+    angular_variance: float,
+    force_variance: float,
+) -> Any:
+    """`sensor_msgs/Imu` without an orientation; `force_mps2` (3,) is the specific force, +g upwards at rest."""
+    unmeasured = np.zeros(9)
+    unmeasured[0] = -1.0  # as the message asks
+    return message(
+        "sensor_msgs/msg/Imu",
+        header=header(stamp_ns, frame_id),
+        orientation=_quaternion(RigidTransform.identity()),
+        orientation_covariance=unmeasured,
+        angular_velocity=_vector(angular_rps),
+        angular_velocity_covariance=_diagonal(np.full(3, angular_variance), 3),
+        linear_acceleration=_vector(force_mps2),
+        linear_acceleration_covariance=_diagonal(np.full(3, force_variance), 3),
+    )
+
+
+def clock(stamp_ns: int) -> Any:
+    """`rosgraph_msgs/Clock`."""
+    return message("rosgraph_msgs/msg/Clock", clock=header(stamp_ns, "").stamp)
 
 
 def transforms(stamp_ns: int, parent: str, child: str, parent_from_child: RigidTransform) -> Any:
@@ -109,6 +150,11 @@ def speed_stamped(stamp_ns: int, speed_mps: float) -> Any:
     unknown = float("nan")
     twist = _twist(np.array([speed_mps, unknown, unknown]), np.full(3, unknown))
     return message("geometry_msgs/msg/TwistStamped", header=header(stamp_ns, "base_link"), twist=twist)
+
+
+def _diagonal(variances: NDArray[np.float64] | None, size: int) -> NDArray[np.float64]:
+    """Covariance matrix row by row; zeros, which mean not known, for None."""
+    return np.zeros(size * size) if variances is None else np.diag(variances).reshape(-1)
 
 
 def _vector(values: NDArray[np.float64]) -> Any:

@@ -78,6 +78,18 @@ class BagReader:
         return offered
 
     @property
+    def custom_data(self) -> Mapping[str, str]:
+        """What the recorder wrote into the metadata; empty for a bare file. Raises `BagError` for damaged metadata."""
+        file = self.path / "metadata.yaml"
+        if not file.is_file():
+            return {}
+        try:  # rosbags reads it too, but hands it to nobody
+            document = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return dict(document["rosbag2_bagfile_information"].get("custom_data") or {})
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+            raise BagError(f"cannot read {file}: {error}; copy it again") from error
+
+    @property
     def count(self) -> int:
         """Number of messages; in a truncated bag, of those that can be read."""
         return sum(self.counts.values())

@@ -19,23 +19,25 @@ def command() -> None:
 
 @command.command("wall")
 @click.argument("result_folder", type=click.Path(path_type=Path))
-@click.argument("drive_folder", type=click.Path(path_type=Path))
+@click.argument("drive", type=click.Path(path_type=Path))
 @click.option("--near", "near_m", type=click.FloatRange(min=0.0), default=10.0, show_default=True,
               help="Judge down to this true distance of the wall, m.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help="File for the figures.  [default: wall.json in RESULT_FOLDER]")
-def wall(result_folder: Path, drive_folder: Path, near_m: float, output: Path | None) -> None:
+def wall(result_folder: Path, drive: Path, near_m: float, output: Path | None) -> None:
     """How well a run found the wall that stands in a drive.
 
-    RESULT_FOLDER is what `perception-fm run` wrote; DRIVE_FOLDER the drive folder that its bag was converted from, with
-    the wall's distance in every frame (`perception-fm synth composite` and `synth drive` write it). A confirmed
-    obstacle within 10% of the true distance is the wall, any other is something else.
+    RESULT_FOLDER is what `perception-fm run` wrote; DRIVE the bag that `perception-fm synth run` wrote, or the drive
+    folder that the bag was converted from, with the wall's distance in every frame (`synth composite` and `synth drive`
+    write it). A confirmed obstacle within 10% of the true distance is the wall, any other is something else.
     """
     from perception_fm.evaluation.results import write_json
     from perception_fm.evaluation.wall import judge_wall, read_frames, wall_distances
+    from perception_fm.evaluation.wall_in_bag import bag_wall_distances
     from perception_fm.synth.composite_drive import read_meta
 
-    truth = wall_distances(read_meta(drive_folder))
+    is_bag = drive.is_file() or (drive / "metadata.yaml").is_file()
+    truth = bag_wall_distances(drive) if is_bag else wall_distances(read_meta(drive))
     figures = judge_wall(read_frames(result_folder / "result.json"), truth, near_m)
     for line in wall_lines(figures):
         click.echo(line)

@@ -32,6 +32,11 @@ class ActorMotion:
     heading: str
     speed_mps: float
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether it never moves."""
+        return self.speed_mps == 0.0 and (math.isnan(self.config.change_at_s) or self.config.final_speed_mps == 0.0)
+
     def way_m(self, time_s: float) -> float:
         """Way since the first image, negative before it."""
         config = self.config

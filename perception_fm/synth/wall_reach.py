@@ -13,11 +13,25 @@ HEADROOM_M = 2.5  # a surface that hangs higher lets a car pass below
 _CARRIERS_M = {"truck_rear": (6.0, 1.3), "bus_side": (1.3, 6.5)}
 
 
+def reach_m(wall: WallConfig) -> tuple[float, float, float, float]:
+    """Rectangle that holds it, from its station and the path: (before, behind, to the right, to the left), positive."""
+    half_m = half_across_m(wall)
+    turned = 0.5 * wall.width_m * abs(math.sin(math.radians(wall.slant_deg)))
+    leaning = wall.height_m * abs(math.sin(math.radians(wall.lean_deg)))
+    along_m = turned + leaning + 0.125 * wall.width_m**2 * abs(wall.curvature_per_m) + wall.crease_m
+    before, behind = along_m, along_m + (wall.thickness_m if wall.canvas == "solid_wall" else 0.0)
+    if wall.canvas == "road_painting":
+        before, behind = 0.0, wall.height_m
+    if wall.canvas in _CARRIERS_M:
+        before = behind = max(_CARRIERS_M[wall.canvas])
+    return before, behind, half_m - wall.lateral_m, half_m + wall.lateral_m
+
+
 def is_in_way(wall: WallConfig) -> bool:
     """Whether a vehicle on the driven path would run into it."""
     if wall.canvas == "road_painting" or wall.raised_m > HEADROOM_M:
         return False
-    return abs(wall.lateral_m) - _half_across_m(wall) < HALF_WAY_M
+    return abs(wall.lateral_m) - half_across_m(wall) < HALF_WAY_M
 
 
 def nearest_station_m(wall: WallConfig) -> float:
@@ -38,7 +52,8 @@ def first_in_way(walls: Iterable[WallConfig]) -> tuple[int, WallConfig] | None:
     return min(found, key=lambda entry: nearest_station_m(entry[1])) if found else None
 
 
-def _half_across_m(wall: WallConfig) -> float:
+def half_across_m(wall: WallConfig) -> float:
+    """Half of what it takes across the road."""
     if wall.canvas in _CARRIERS_M:
         along, across = _CARRIERS_M[wall.canvas]
         turn = math.radians(wall.slant_deg)
