@@ -27,6 +27,7 @@ from perception_fm.synth.world.zones import Zone, zones
 FloatArray = NDArray[np.float64]
 
 BEFORE_M, BEYOND_M = 30.0, 170.0  # the world reaches this far past the road's ends
+_LAP_M = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def build_roadway(config: WorldConfig, seed: int) -> Roadway:
     plain = without(span, [(zone.from_m, zone.to_m) for zone in level if zone.kind != "tunnel"])
     breaks = [at for piece in plain for at in piece]
     station = tessellation(line, *span, breaks)
-    pieces = [station[(station >= low - 1e-9) & (station <= high + 1e-9)] for low, high in plain]
+    pieces = [_lapped(station[(station >= low - 1e-9) & (station <= high + 1e-9)]) for low, high in plain]
     junctions = tuple(build_junction(config, zone, line, rng) for zone in level if zone.kind != "tunnel")
     tunnels = tuple(build_tunnel(zone, line, section) for zone in level if zone.kind == "tunnel")
     parts = road_parts(line, section, pieces, config.style, rng)
@@ -77,7 +78,7 @@ def build_roadway(config: WorldConfig, seed: int) -> Roadway:
         areas.append(junction.corridor)
         asphalt.append(junction.asphalt)
         for arm in junction.arms:
-            at = tessellation(arm.line, 0.0, ARM_LENGTH_M)
+            at = _lapped(tessellation(arm.line, 0.0, ARM_LENGTH_M))
             parts += road_parts(arm.line, arm.section, [at], config.style, rng, SIDE_ASPHALT)
             decals += _draped(
                 carriageways(arm.line, arm.section, at), "marking", arm_markings(arm.section, ARM_LENGTH_M), ROAD_PAINT
@@ -102,6 +103,13 @@ def build_roadway(config: WorldConfig, seed: int) -> Roadway:
         tuple(parts),
         tuple(decals),
     )
+
+
+def _lapped(station_m: FloatArray) -> FloatArray:
+    """Stations of a stretch that reaches a little into its neighbours, so that no light shows between them."""
+    lapped = station_m.copy()
+    lapped[0], lapped[-1] = station_m[0] - _LAP_M, station_m[-1] + _LAP_M
+    return lapped
 
 
 def prolonged(line: RoadLine) -> RoadLine:
