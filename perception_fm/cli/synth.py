@@ -10,6 +10,7 @@ import click
 import yaml
 from tqdm import tqdm
 
+from perception_fm.cli import synth_dataset, synth_run
 from perception_fm.errors import ConfigError
 
 
@@ -42,6 +43,11 @@ def _parsed(assignments: tuple[str, ...]) -> dict[str, Any]:
 @click.group("synth")
 def command() -> None:
     """Make synthetic clips with exact ground truth."""
+
+
+command.add_command(synth_dataset.dataset)
+command.add_command(synth_run.run)
+command.add_command(synth_run.cases)
 
 
 @command.command("composite")
