@@ -80,19 +80,22 @@ def _crossing(config: WorldConfig, zone: Zone, line: RoadLine, rng: np.random.Ge
 
 def _turn_junction(config: WorldConfig, zone: Zone, line: RoadLine, rng: np.random.Generator) -> Junction:
     """The end of a T: the road turns off to one side, the other arm leads to the other side."""
-    section = cross_section(config)
-    radius_m, reach_m = turn_radius_m(config), turn_reach_m(config)
-    frame = line.pose(config.turn_at_m) @ RigidTransform(np.eye(3), np.array([radius_m, 0.0, 0.0]))
+    section, reach_m = cross_section(config), turn_reach_m(config)
+    side = 1.0 if config.turn == "left" else -1.0
+    entry = line.pose(zone.from_m)
+    # The middles of both roads meet ahead of the entry and beside the exit, to centimetres where the arc has them.
+    ahead_m, beside_m, _ = (entry.inverse() @ line.pose(zone.to_m)).translation_m
+    frame = entry @ RigidTransform(np.eye(3), np.array([ahead_m, 0.0, 0.0]))
 
     def roads(main_half: float, side_half: float) -> Area:
         stem = Area.rectangle(-_FAR_M, 0.0, -main_half, main_half)
         return stem | Area.rectangle(-side_half, side_half, -_FAR_M, _FAR_M)
 
-    box = Area.rectangle(-reach_m, reach_m, -reach_m, reach_m)
-    shape = _Shape(roads, section, section, box, radius_m - section.half_asphalt_m)
-    away = -1.0 if config.turn == "left" else 1.0
-    arm = Arm(_arm_line(frame, (0.0, away * reach_m), away * 0.5 * math.pi, config.grade, rng), section)
-    return _junction(zone, frame, shape, (arm,), config.turn_at_m + radius_m)
+    low, high = sorted((beside_m, -side * reach_m))
+    box = Area.rectangle(-ahead_m, reach_m, low, high)
+    shape = _Shape(roads, section, section, box, turn_radius_m(config) - section.half_asphalt_m)
+    arm = Arm(_arm_line(frame, (0.0, -side * reach_m), -side * 0.5 * math.pi, config.grade, rng), section)
+    return _junction(zone, frame, shape, (arm,), zone.from_m + ahead_m)
 
 
 class _Shape:
