@@ -18,6 +18,7 @@ from shapely.geometry import Polygon
 
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import Colour, Material, Mesh
+from perception_fm.synth.world.face_patterns import cap_faces, patch_faces, ring_faces
 from perception_fm.synth.world.facets import WHITE, box_sides, box_uv, faceted, outward, surface
 
 merged = Mesh.merged
@@ -138,7 +139,7 @@ def lathe(
     rings = np.empty((len(profile), segments, 3))
     rings[..., :2] = profile[:, 0, None, None] * _circle(segments)
     rings[..., 2] = profile[:, 1, None]
-    return faceted(rings.reshape(-1, 3), _ring_faces(len(profile), segments), material, tint, crease)
+    return faceted(rings.reshape(-1, 3), ring_faces(len(profile), segments), material, tint, crease)
 
 
 def tube(
@@ -172,9 +173,9 @@ def tube(
     up = np.cross(tangents, across)
     rings = circle[None, :, :1] * across[:, None] + circle[None, :, 1:] * up[:, None]
     rings = path[:, None] + radii[:, None, None] * rings
-    faces = _ring_faces(len(path), segments)
+    faces = ring_faces(len(path), segments)
     if is_capped:
-        faces = np.concatenate([faces, _cap_faces(len(path), segments)])
+        faces = np.concatenate([faces, cap_faces(len(path), segments)])
     return faceted(rings.reshape(-1, 3), faces, material, tint, _round_crease_deg(segments))
 
 
@@ -224,7 +225,7 @@ def grid(
     else:
         uv = _array("a grid's uv_m", uv_m, (rows, columns, 2))
     normals = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
-    faces = _patch_faces(rows, columns)
+    faces = patch_faces(rows, columns)
     return surface(points.reshape(-1, 3), _unit(normals.reshape(-1, 3)), uv.reshape(-1, 2), faces, material, tint)
 
 
@@ -233,7 +234,7 @@ def skin(points_m: ArrayLike, material: Material, tint: Colour = WHITE, crease_d
     points = _array("a skin's points_m", points_m, (-1, -1, 3))
     rows, columns = points.shape[:2]
     _require(rows >= 2 and columns >= 2, f"a skin has 2 rows and 2 columns at least, got {rows} and {columns}")
-    return faceted(points.reshape(-1, 3), _patch_faces(rows, columns), material, tint, crease_deg)
+    return faceted(points.reshape(-1, 3), patch_faces(rows, columns), material, tint, crease_deg)
 
 
 def loft(
@@ -251,9 +252,9 @@ def loft(
     sections = _array("a loft's sections_m", sections_m, (-1, -1, 3))
     count, around = sections.shape[:2]
     _require(count >= 2 and around >= 3, f"a loft has 2 sections of 3 points at least, got {count} of {around}")
-    points, faces = sections.reshape(-1, 3), _ring_faces(count, around)
+    points, faces = sections.reshape(-1, 3), ring_faces(count, around)
     if is_capped:
-        faces = outward(points, np.concatenate([faces, _cap_faces(count, around)]))
+        faces = outward(points, np.concatenate([faces, cap_faces(count, around)]))
     return faceted(points, faces, material, tint, crease_deg)
 
 
@@ -332,36 +333,6 @@ def _circle(segments: int) -> NDArray[np.float64]:
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     circle.setflags(write=False)
     return circle
-
-
-@lru_cache
-def _ring_faces(count: int, around: int) -> NDArray[np.int64]:
-    """Triangles between `count` rings of `around` points that run anticlockwise as seen from the last ring."""
-    here = (np.arange(count - 1)[:, None] * around + np.arange(around)).ravel()
-    step = (np.arange(count - 1)[:, None] * around + (np.arange(around) + 1) % around).ravel()
-    faces = np.stack([here, step, step + around, here, step + around, here + around], axis=1).reshape(-1, 3)
-    faces.setflags(write=False)
-    return faces
-
-
-@lru_cache
-def _patch_faces(rows: int, columns: int) -> NDArray[np.int64]:
-    """Triangles between rows and columns of points, anticlockwise where columns run right and rows up."""
-    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
-    faces = np.stack([first, first + 1, first + columns + 1, first, first + columns + 1, first + columns], axis=1)
-    faces = faces.reshape(-1, 3)
-    faces.setflags(write=False)
-    return faces
-
-
-@lru_cache
-def _cap_faces(count: int, around: int) -> NDArray[np.int64]:
-    """Fans that close the first and the last of such rings."""
-    second = np.arange(1, around - 1)
-    first = np.stack([np.zeros_like(second), second + 1, second], axis=1)
-    faces = np.concatenate([first, first[:, ::-1] + (count - 1) * around])
-    faces.setflags(write=False)
-    return faces
 
 
 def _is_convex(ring: NDArray[np.float64]) -> bool:
