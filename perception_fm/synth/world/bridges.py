@@ -19,6 +19,7 @@ APPROACH_M = 16.0  # of embankment behind each abutment
 _CONCRETE, _ASPHALT, _GRASS = coated("concrete"), coated("asphalt"), coated("grass")
 _STONE = coated("rough_stone")
 _KERB_M = 0.35
+_RAMP_M = 7.0  # of the embankment's end, which slopes
 
 
 def bridge(span_m: float, width_m: float, rng: np.random.Generator) -> Asset:
@@ -47,7 +48,7 @@ def bridge(span_m: float, width_m: float, rng: np.random.Generator) -> Asset:
         start = (0.0, side * (half_y + ABUTMENT_M), 0.0)
         banks.append(shapes.placed(_embankment(half_x, top_z), start, yaw))
         parts += [shapes.placed(mesh, start, yaw) for mesh in _wings(half_x, top_z, masonry)]
-    road_length = span_m + 2.0 * (ABUTMENT_M + APPROACH_M)
+    road_length = span_m + 2.0 * (ABUTMENT_M + APPROACH_M - _RAMP_M)
     lane = shapes.box((width_m - 2 * _KERB_M, road_length, 0.06), (0.0, 0.0, top_z + 0.03), _ASPHALT)
     roads.append(lane)
     return (
@@ -74,9 +75,9 @@ def _parapets(half_x: float, half_y: float, top_z: float, has_railing: bool) -> 
 
 def _embankment(half_x: float, top_z: float) -> Mesh:
     """A grassy ramp from an abutment at y = 0 towards +y, its flanks at 1:1."""
-    near, end, wide = 0.0, APPROACH_M, half_x + min(5.0, top_z)
+    near, end, top_end, wide = 0.0, APPROACH_M, APPROACH_M - _RAMP_M, half_x + min(5.0, top_z)
     foot = [(-half_x, near, 0.0), (half_x, near, 0.0), (wide, end, 0.0), (-wide, end, 0.0)]
-    top = [(-half_x, near, top_z), (half_x, near, top_z), (half_x, end, top_z), (-half_x, end, top_z)]
+    top = [(-half_x, near, top_z), (half_x, near, top_z), (half_x, top_end, top_z), (-half_x, top_end, top_z)]
     faces = [[4, 5, 6], [4, 6, 7], [1, 2, 6], [1, 6, 5], [3, 0, 4], [3, 4, 7], [2, 3, 7], [2, 7, 6]]
     return faceted(np.array(foot + top), faces, _GRASS)
 
@@ -89,5 +90,4 @@ def _wings(half_x: float, top_z: float, masonry: object) -> list[Mesh]:
         low, top = [(x, 0.0, 0.0), (reach, 1.5, 0.0)], [(reach, 1.5, 0.8), (x, 0.0, top_z)]
         ring = [*low, *top] if side > 0.0 else [low[1], low[0], top[1], top[0]]
         parts.append(shapes.quad(ring, masonry))
-        parts.append(shapes.quad([(reach, 1.5, 0.0), (x, 0.5, 0.0), (x, 0.5, top_z), (reach, 1.5, 0.8)], masonry))
     return parts

@@ -240,7 +240,7 @@ def _goods(maps: Maps, box: Box, rng: np.random.Generator) -> None:
         left = box.left + 4
         while left < box.right - 14:
             wide, high = int(rng.integers(6, 22)), int(rng.integers(shelf // 3, shelf - 6))
-            colour = tuple(float(value) for value in rng.uniform(0.03, 0.32, 3))
+            colour = rng.uniform(0.04, 0.22) * rng.uniform(0.6, 1.5, 3)
             maps.albedo[bottom - high : bottom, left : min(left + wide, box.right - 4)] = colour
             left += wide + int(rng.integers(2, 12))
         maps.albedo[bottom : bottom + 3, box.left + 2 : box.right - 2] = 0.2

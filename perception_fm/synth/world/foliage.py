@@ -18,8 +18,8 @@ from perception_fm.synth.world.facets import box_sides, box_uv
 FloatArray = NDArray[np.float64]
 Lobes = Sequence[FloatArray]
 MAX_TINT = 2.0  # what the renderer can hold
-_RIM = 6  # corners of a spray of leaves: 4 triangles
-_DEEP, _BRIGHT = 0.42, 1.25  # leaves in the crown's shade and on its top, relative to the texture
+_RIM = 5  # corners of a spray of leaves: 3 triangles
+_DEEP, _BRIGHT = 0.62, 1.3  # leaves in the crown's shade and on its top, relative to the texture
 
 
 def crown(
@@ -31,23 +31,25 @@ def crown(
     rng: np.random.Generator,
     floor_z: float = -np.inf,
 ) -> Mesh:
-    """The crown's body in 80 triangles, its corners moved by the share `rough`; nothing of it lies below `floor_z`."""
-    directions, faces = _sphere()
-    directions = directions @ _random_rotation(rng).T
-    reach = _reach(directions, centres_m, radii_m) * rng.normal(0.94, rough, len(directions)).clip(0.6, 1.3)
-    points = centres_m[0] + reach[:, None] * directions
-    points[:, 2] = np.maximum(points[:, 2], floor_z)
-    corners = points[faces]
+    """The crown's body, 20 triangles per lobe, corners moved by the share `rough`; none of it lies below `floor_z`."""
+    ball, faces = _icosahedron()
+    count = len(centres_m)
+    directions = np.stack([ball @ _random_rotation(rng).T for _ in range(count)])
+    out = rng.normal(1.08, rough, (count, len(ball), 1)).clip(0.7, 1.4)  # flat faces lie deeper than their corners
+    points = np.asarray(centres_m)[:, None] + out * directions * np.asarray(radii_m)[:, None]
+    points[..., 2] = np.maximum(points[..., 2], floor_z)
+    corners, outward = points[:, faces].reshape(-1, 3, 3), directions[:, faces].reshape(-1, 3)
     face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     face_normals /= np.maximum(np.linalg.norm(face_normals, axis=1, keepdims=True), 1e-9)
-    normals = np.repeat(face_normals, 3, axis=0) + directions[faces].reshape(-1, 3)
+    normals = 0.5 * np.repeat(face_normals, 3, axis=0) + outward
     flat = corners.reshape(-1, 3)
-    light = _light(flat, centres_m, radii_m) * np.repeat(rng.uniform(0.8, 1.1, len(faces)), 3)
+    light = _light(flat, centres_m, radii_m) * (0.8 + 0.25 * outward[:, 2])
+    light = light * np.repeat(rng.uniform(0.85, 1.1, count), 3 * len(faces))
     return Mesh(
         flat,
         normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9),
         box_uv(flat, np.repeat(box_sides(face_normals), 3)),
-        np.minimum(0.8 * light[:, None] * tint, MAX_TINT),
+        np.minimum(light[:, None] * tint, MAX_TINT),
         np.zeros(len(flat), np.uint8),
         np.arange(len(flat)).reshape(-1, 3),
         (material,),
@@ -64,17 +66,17 @@ def sprays(
     rng: np.random.Generator,
     floor_z: float = -np.inf,
 ) -> Mesh:
-    """Irregular patches of leaves on the crown's surface, tilted at random: 4 triangles each."""
+    """Irregular patches of leaves on the crown's surface, tilted at random: 3 triangles each."""
     directions = _spread(count, rng)
-    reach = _reach(directions, centres_m, radii_m) + size_m * rng.uniform(-0.35, 0.3, count)
+    reach = _reach(directions, centres_m, radii_m) + size_m * rng.uniform(-0.6, 0.05, count)
     middles = centres_m[0] + reach[:, None] * directions
-    facing = directions + rng.normal(0.0, 0.55, (count, 3))
+    facing = directions + rng.normal(0.0, 0.7, (count, 3))
     facing /= np.linalg.norm(facing, axis=1, keepdims=True)
     across = np.cross(facing, np.roll(facing, 1, axis=1) + 0.1)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     up = np.cross(facing, across)
     turns = np.linspace(0.0, 2.0 * np.pi, _RIM, endpoint=False) + rng.uniform(-0.35, 0.35, (count, _RIM))
-    out = size_m * rng.uniform(0.5, 1.35, (count, _RIM))
+    out = size_m * rng.uniform(0.45, 1.3, (count, _RIM))
     x, y = out * np.cos(turns), out * np.sin(turns)
     points = middles[:, None] + x[..., None] * across[:, None] + y[..., None] * up[:, None]
     points[..., 2] = np.maximum(points[..., 2], floor_z)
@@ -94,8 +96,8 @@ def sprays(
 
 
 @lru_cache(maxsize=1)
-def _sphere() -> tuple[FloatArray, NDArray[np.int64]]:
-    ball = shapes.ellipsoid((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), shapes.PLAIN)
+def _icosahedron() -> tuple[FloatArray, NDArray[np.int64]]:
+    ball = shapes.ellipsoid((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), shapes.PLAIN, 0)
     points, number = np.unique(np.round(ball.positions_m.astype(np.float64), 5), axis=0, return_inverse=True)
     return points, number.reshape(-1)[ball.triangles]  # one corner where the ball has several for its texture
 

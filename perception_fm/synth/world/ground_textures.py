@@ -21,10 +21,10 @@ def asphalt(rng: np.random.Generator) -> Maps:
     stones = np.clip(grain - 1.1, 0.0, 2.0)
     cracks = wandering_lines(3, 60, 6.0, rng)
     polished = np.clip(0.5 + 0.35 * patches, 0.0, 1.0)
-    grey = 0.125 + 0.012 * patches + 0.022 * grain + 0.035 * stones + 0.015 * polished
+    grey = 0.128 + 0.005 * patches + 0.024 * grain + 0.035 * stones + 0.008 * polished
     grey *= 1.0 - 0.55 * blurred(cracks, 0.7)
-    height_m = 0.0011 * grain * (1.0 - 0.6 * polished) - 0.004 * cracks
-    return Maps(shaded((1.0, 0.985, 0.96), np.clip(grey, 0.03, 0.4)), height_m, _worn(polished, 0.92, 0.72))
+    height_m = 0.0011 * grain * (1.0 - 0.3 * polished) - 0.004 * cracks
+    return Maps(shaded((1.0, 0.985, 0.96), np.clip(grey, 0.03, 0.4)), height_m, _worn(polished, 0.9, 0.78))
 
 
 def old_asphalt(rng: np.random.Generator) -> Maps:

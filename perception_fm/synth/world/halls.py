@@ -111,9 +111,9 @@ def _gates(rng: np.random.Generator, x: float, half_y: float, height_m: float) -
     cell = int(rng.choice(GARAGE_DOORS))
     parts = []
     for y in np.linspace(-half_y, half_y - 3.0, count + 2)[1:-1]:
-        parts += opening(cell, x, float(y), 0.05, (min(_GATE_M, half_y), high))
+        parts += opening(cell, x + 0.04, float(y), 0.05, (min(_GATE_M, half_y), high))
         parts.append(shapes.box((0.5, _GATE_M + 0.6, 0.2), (x + 0.25, y, high + 0.35), DARK_METAL))
-    return parts + opening(int(rng.choice(DOORS)), x, half_y - 1.4, 0.05, (1.1, 2.2))
+    return parts + opening(int(rng.choice(DOORS)), x + 0.04, half_y - 1.4, 0.05, (1.1, 2.2))
 
 
 def _roof(half_x: float, half_y: float, z: float) -> Mesh:

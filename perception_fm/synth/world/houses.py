@@ -41,7 +41,7 @@ def suburban_house(rng: np.random.Generator, width_m: float, depth_m: float, hei
     has_garage = width_m > 10.5 and rng.random() < 0.6
     house_m = width_m - _GARAGE_M if has_garage else width_m
     shift_y = 0.5 * _GARAGE_M if has_garage else 0.0
-    eaves_z = max(2.6, height_m - 0.45 * min(depth_m, house_m) - 0.3)
+    eaves_z = max(2.6, height_m - min(3.8, 0.36 * min(depth_m, house_m)) - 0.3)
     eaves_z = min(eaves_z, height_m - 1.0)
     shows_gable = house_m < 1.15 * depth_m and rng.random() < 0.5
     body = _body(depth_m, house_m, eaves_z, height_m, shows_gable, (wall, tint), (tiles, roof_tint))

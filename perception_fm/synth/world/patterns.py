@@ -101,6 +101,29 @@ def wandering_lines(count: int, steps: int, step_px: float, rng: np.random.Gener
     return canvas.astype(np.float32) / 255.0
 
 
+def scattered(
+    outline: NDArray[np.float64], lengths_px: NDArray[np.float64], ink: NDArray[np.float64], rng: np.random.Generator
+) -> FloatMap:
+    """Convex shapes (C, 2) of length 1, scaled, turned and strewn over the tile, later ones over earlier: (N, N, 3).
+
+    `ink` (len(lengths_px), 3) in 0..1 is what each is drawn with, over 0.
+    """
+    count = len(lengths_px)
+    turn, middle = rng.uniform(0.0, 2.0 * np.pi, count), rng.uniform(0.0, SIZE, (count, 1, 2))
+    cosine, sine = np.cos(turn), np.sin(turn)
+    rotation = np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], axis=1)
+    shapes = middle + lengths_px[:, None, None] * (outline @ rotation)
+    first = np.floor(shapes.min(axis=1) / SIZE).astype(int)
+    last = np.floor(shapes.max(axis=1) / SIZE).astype(int)
+    canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
+    for shape, low, high, colour in zip(shapes, first.tolist(), last.tolist(), (255.0 * ink).tolist()):
+        for x in range(low[0], high[0] + 1):
+            for y in range(low[1], high[1] + 1):
+                corners = np.rint(shape - (x * SIZE, y * SIZE)).astype(np.int32)
+                cv2.fillConvexPoly(canvas, corners, colour, cv2.LINE_AA)
+    return canvas.astype(np.float32) / 255.0
+
+
 def blurred(field: FloatMap, sigma_px: float) -> FloatMap:
     """Gaussian blur across the border of the tile."""
     margin = int(3.0 * sigma_px) + 1

@@ -39,10 +39,14 @@ def bush(rng: np.random.Generator) -> Asset:
     """A bush of 0.7 to 2 m."""
     height = float(rng.uniform(0.7, 2.0))
     radii = np.array([rng.uniform(0.5, 0.9), rng.uniform(0.5, 0.9), 0.55]) * height
-    centre = np.array([0.0, 0.0, 0.45 * height])
+    centres, sizes = [np.array([0.0, 0.0, 0.45 * height])], [0.9 * radii]
+    for turn in rng.uniform(0.0, 2.0 * np.pi) + np.array([0.0, 2.2, 4.1]):
+        aside = 0.5 * radii * (np.cos(turn), np.sin(turn), 0.0)
+        centres.append(aside + np.array([0.0, 0.0, rng.uniform(0.3, 0.5) * height]))
+        sizes.append(radii * rng.uniform(0.5, 0.8))
     green = _green(rng)
-    body = crown([centre], [radii], 0.16, LEAVES, green, rng, floor_z=0.0)
-    fringe = sprays([centre], [radii], 24, 0.2 * height, LEAVES, green, rng, floor_z=0.02)
+    body = crown(centres, sizes, 0.1, LEAVES, green, rng, floor_z=0.0)
+    fringe = sprays(centres, sizes, 22, 0.16 * height, LEAVES, green, rng, floor_z=0.02)
     return (Part("bush", Mesh.merged([body, fringe])),)
 
 
@@ -102,49 +106,49 @@ def _leafy(
     """A broad-leaved tree: a crown of lobes around a middle one; `spread` is its half width and half height."""
     wide, high = spread
     middle_z = height - high
-    centres, radii = [np.array([0.0, 0.0, middle_z])], [np.array([0.82 * wide, 0.82 * wide, 0.92 * high])]
+    centres, radii = [np.array([0.0, 0.0, middle_z])], [np.array([0.68 * wide, 0.68 * wide, 0.85 * high])]
     start = rng.uniform(0.0, 2.0 * np.pi)
     for index in range(lobes):
         turn = start + 2.4 * index  # golden angle, so that lobes of all heights look all ways
-        level = rng.uniform(-0.5, 0.45)
+        level = rng.uniform(-0.5, 0.1) if index % 2 else rng.uniform(0.1, 0.55)
         out = 0.62 * wide * np.sqrt(1.0 - level**2)
         centres.append(np.array([out * np.cos(turn), out * np.sin(turn), middle_z + level * high]))
-        radii.append(np.array([0.46, 0.46, 0.42]) * wide * rng.uniform(0.8, 1.15))
+        radii.append(np.array([wide, wide, 0.5 * (wide + high)]) * 0.45 * rng.uniform(0.8, 1.15))
     green = _green(rng)
     radius = 0.012 * height + 0.06
     parts = [_trunk(middle_z, radius, rng), *_branches(4, bole, middle_z, 0.5 * wide, 0.4 * radius, rng)]
     parts.append(crown(centres, radii, rough, LEAVES, green, rng))
-    parts.append(sprays(centres, radii, 52, 0.16 * wide + 0.12, LEAVES, green, rng))
+    parts.append(sprays(centres, radii, 46, 0.13 * wide + 0.14, LEAVES, green, rng))
     return parts
 
 
 def _round(rng: np.random.Generator) -> list[Mesh]:
     height = float(rng.uniform(5.0, 9.5))
     wide = height * float(rng.uniform(0.27, 0.36))
-    return _leafy(rng, height, 0.25 * height, (wide, 0.95 * wide), 5, 0.12)
+    return _leafy(rng, height, 0.25 * height, (wide, 0.95 * wide), 6, 0.1)
 
 
 def _oval(rng: np.random.Generator) -> list[Mesh]:
     height = float(rng.uniform(7.0, 13.0))
     wide = height * float(rng.uniform(0.2, 0.27))
-    return _leafy(rng, height, 0.22 * height, (wide, 1.5 * wide), 5, 0.12)
+    return _leafy(rng, height, 0.22 * height, (wide, 1.5 * wide), 6, 0.1)
 
 
 def _spreading(rng: np.random.Generator) -> list[Mesh]:
     height = float(rng.uniform(8.0, 14.0))
     wide = height * float(rng.uniform(0.36, 0.44))
-    return _leafy(rng, height, 0.25 * height, (wide, 0.72 * wide), 6, 0.14)
+    return _leafy(rng, height, 0.25 * height, (wide, 0.72 * wide), 6, 0.12)
 
 
 def _poplar(rng: np.random.Generator) -> list[Mesh]:
     height = float(rng.uniform(10.0, 16.0))
     wide = height * float(rng.uniform(0.07, 0.1))
     green = _green(rng)
-    levels = np.array([0.22, 0.42, 0.62, 0.8]) * height
+    levels = np.array([0.5, 0.24, 0.4, 0.68, 0.84]) * height
     centres = [np.array([*rng.normal(0.0, 0.12 * wide, 2), z]) for z in levels]
-    radii = [np.array([s * wide, s * wide, 0.19 * height]) for s in (0.8, 1.0, 0.85, 0.55)]
+    radii = [np.array([s * wide, s * wide, 0.17 * height]) for s in (1.0, 0.75, 0.95, 0.8, 0.5)]
     parts = [_trunk(0.3 * height, 0.18, rng), crown(centres, radii, 0.14, LEAVES, green, rng)]
-    return [*parts, sprays(centres, radii, 58, 0.5, LEAVES, green, rng)]
+    return [*parts, sprays(centres, radii, 66, 0.4, LEAVES, green, rng)]
 
 
 def _conifer(rng: np.random.Generator) -> list[Mesh]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from perception_fm.synth.scene import Colour
-from perception_fm.synth.world.patterns import blurred, cells, courses, noise, per_stone, wandering_lines
+from perception_fm.synth.world.patterns import blurred, cells, courses, noise, per_stone, scattered, wandering_lines
 from perception_fm.synth.world.texture_maps import SIZE, Maps, blended, shaded
+
+_LEAF = np.array([[-0.5, 0.0], [-0.2, 0.24], [0.15, 0.22], [0.5, 0.0], [0.15, -0.22], [-0.2, -0.24]])
 
 
 def brick(rng: np.random.Generator, colour: Colour, mortar: Colour, columns: int = 8, rows: int = 24) -> Maps:
@@ -111,34 +111,22 @@ def panels(rng: np.random.Generator) -> Maps:
 
 def leaves(rng: np.random.Generator) -> Maps:
     """Foliage: layers of leaves of some centimetres over dark gaps; a tile of 1.2 m."""
-    layers = np.zeros((SIZE, SIZE, 3), np.uint8)  # light, hue, height
-    for level in np.linspace(0.25, 1.0, 900):
-        middle, turn = rng.uniform(0.0, SIZE, 2), rng.uniform(0.0, 2.0 * np.pi)
-        light, hue = level * rng.uniform(0.65, 1.0), rng.uniform(0.0, 1.0)
-        draw_leaf(layers, middle, turn, rng.uniform(15.0, 27.0), (255.0 * light, 255.0 * hue, 255.0 * level))
-    light, hue, level = (layers[..., channel].astype(np.float32) / 255.0 for channel in range(3))
+    count = 800
+    depth = np.linspace(0.25, 1.0, count)
+    ink = np.stack([depth * rng.uniform(0.6, 1.0, count), rng.uniform(0.0, 1.0, count), depth], axis=1)
+    layers = scattered(_LEAF, rng.uniform(16.0, 29.0, count), ink, rng)  # light, hue, height
+    light, hue, level = np.moveaxis(layers, -1, 0)
     clumps = noise(1.1, rng)
-    colour = blended((0.095, 0.17, 0.035), (0.175, 0.215, 0.055), hue)
-    factor = np.clip(1.0 + 0.18 * clumps, 0.4, 1.5) * (0.12 + 1.15 * light)
-    return Maps(colour * factor[..., None], 0.02 * level + 0.006 * light, (0.95 - 0.35 * level).astype(np.float32))
-
-
-def draw_leaf(
-    picture: NDArray[np.uint8], middle: NDArray[np.float64], turn: float, length_px: float, ink: tuple[float, ...]
-) -> None:
-    """A pointed leaf, and what of it comes in again on the tile's other side."""
-    along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-    shape = np.array([[-0.5, 0.0], [-0.2, 0.24], [0.15, 0.22], [0.5, 0.0], [0.15, -0.22], [-0.2, -0.24]]) * length_px
-    outline = middle + shape[:, :1] * along + shape[:, 1:] * across
-    for shift in np.unique(np.floor(outline / SIZE), axis=0):
-        cv2.fillConvexPoly(picture, np.rint(outline - shift * SIZE).astype(np.int32), ink)
+    colour = blended((0.13, 0.235, 0.05), (0.235, 0.29, 0.075), hue)
+    factor = np.clip(1.0 + 0.16 * clumps, 0.4, 1.5) * (0.14 + 1.15 * light)
+    return Maps(colour * factor[..., None], 0.02 * level + 0.006 * light, 0.95 - 0.35 * level)
 
 
 def needles(rng: np.random.Generator) -> Maps:
     """Twigs of a conifer; a tile of 1 m."""
     twigs, clumps, fine = noise(0.8, rng, stretch=(2.2, 1.0)), noise(1.2, rng), noise(0.3, rng)
     light = np.clip(0.85 + 0.3 * twigs + 0.22 * clumps + 0.12 * fine, 0.12, 2.0)
-    return Maps(shaded((0.058, 0.092, 0.04), light), 0.012 * twigs + 0.02 * clumps, np.full_like(fine, 0.9))
+    return Maps(shaded((0.07, 0.11, 0.048), light), 0.012 * twigs + 0.02 * clumps, np.full_like(fine, 0.9))
 
 
 def bark(rng: np.random.Generator) -> Maps:
