@@ -18,7 +18,7 @@ SKIN = Material((1.0, 1.0, 1.0), roughness=0.6)
 # Lengths as shares of the body's height (Drillis & Contini 1966; the figure in Winter, Biomechanics, fig. 4.1).
 THIGH, SHIN, ANKLE = 0.245, 0.246, 0.039
 UPPER_ARM, FOREARM, HAND = 0.186, 0.146, 0.05
-HIP_HALF, SHOULDER_HALF, SHOULDER_UP = 0.052, 0.113, 0.285
+HIP_HALF, SHOULDER_HALF, SHOULDER_UP = 0.052, 0.103, 0.285
 # Torso above the hip joints: height, half depth, half width, forward shift.
 _TORSO = np.array(
     [
@@ -121,13 +121,13 @@ def _torso(height: float, pose: Pose, looks: Looks, lean: NDArray[np.float64]) -
 def _hanging(height: float, pose: Pose, looks: Looks) -> Mesh:
     """The skirt or the tails of the coat, wide enough for the stride."""
     hem = looks.coat_to or looks.skirt_to
-    stride = float(np.ptp(pose.ankles_m[:, 0])) / height * (0.53 - hem) * 0.9
+    stride = float(np.ptp(pose.ankles_m[:, 0])) / height * (0.53 - hem) * 1.4
     depth, width, drop = 0.085 * looks.girth, 0.11 * looks.girth, hem - 0.53
     levels = np.array(
         [
             (0.10 if looks.coat_to else 0.06, 0.064 * looks.girth, 0.09 * looks.girth, 0.0),
-            (0.35 * drop, depth + 0.3 * stride, width, 0.0),
-            (drop, depth + 0.5 * stride, 1.05 * width, 0.0),
+            (0.35 * drop, depth + 0.3 * stride, width, 0.15 * stride),
+            (drop, depth + 0.5 * stride, 1.05 * width, 0.25 * stride),
         ]
     )
     tint = looks.top if looks.coat_to else looks.skirt

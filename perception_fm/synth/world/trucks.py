@@ -52,9 +52,7 @@ def truck_mesh(kind: str, is_semitrailer: bool, has_plain_rear: bool = False) ->
     nose, tail = length / 2.0, -length / 2.0
     cab_length, bed_front = (2.25, nose - 2.75) if is_semitrailer else (1.9, nose - 2.1)
     cab_height = height - 0.25 if is_semitrailer else 2.9
-    axles = (
-        (nose - 1.4, nose - 5.0, tail + 3.3, tail + 1.9) if is_semitrailer else (nose - 1.35, tail + 2.3)
-    )
+    axles = (nose - 1.4, nose - 5.0, tail + 3.3, tail + 1.9) if is_semitrailer else (nose - 1.35, tail + 2.3)
     body = {"box": _box_body, "tarpaulin": _tarpaulin, "tank": _tank, "tipper": _tipper}[kind]
     return merged(
         [placed(cab(cab_length, cab_height), (nose, 0.0, 0.0)), *_chassis(nose, tail, axles), *_rear_lamps(tail)]
