@@ -78,15 +78,30 @@ class Site:
         on_lane: bool = False,
     ) -> bool:
         """Puts an asset there unless the ground is taken or it would hang low over a lane; says whether it did."""
-        standing = self.outline(asset, pose, _STANDING_M, margin_m)
         lane = 0 if on_lane else DRIVEN
-        if not self.occupancy.is_free(standing, SOLID | CLEAR | lane | (0 if on_asphalt or on_lane else ASPHALT)):
+        barred = SOLID | CLEAR | lane | (0 if on_asphalt or on_lane else ASPHALT)
+        if not self._has_room(asset, pose, margin_m, barred, CLEAR | lane):
             return False
-        if not self.occupancy.is_free(self.outline(asset, pose, CLEARANCE_M, 0.0), CLEAR | lane):
-            return False
-        self.occupancy.take(standing, SOLID)
+        self.occupancy.take(self.outline(asset, pose, _STANDING_M, margin_m), SOLID)
         self.add(asset, pose)
         return True
+
+    def place_row(self, asset: Asset, poses: Sequence[RigidTransform]) -> None:
+        """Puts an asset, a rail or a fence, wherever there is room for it; the pieces may touch each other."""
+        free = [pose for pose in poses if self._has_room(asset, pose, 0.0, SOLID | CLEAR | ASPHALT, DRIVEN | CLEAR)]
+        for pose in free:
+            self.reserve(asset, pose)
+
+    def _has_room(self, asset: Asset, pose: RigidTransform, margin_m: float, barred: int, barred_above: int) -> bool:
+        """Whether the ground is free of `barred` reasons, and the air up to the clearance of `barred_above`."""
+        standing = self.outline(asset, pose, _STANDING_M, margin_m)
+        hanging = self.outline(asset, pose, CLEARANCE_M, 0.0)
+        return self.occupancy.is_free(standing, barred) and self.occupancy.is_free(hanging, barred_above)
+
+    def reserve(self, asset: Asset, pose: RigidTransform) -> None:
+        """Puts an asset there first of all, where nothing can be in its way; the ground round it is taken."""
+        self.occupancy.take(self.outline(asset, pose, CLEARANCE_M, 0.0), SOLID)
+        self.add(asset, pose)
 
     def add(self, asset: Asset, pose: RigidTransform, trajectory: Trajectory | None = None) -> None:
         """Puts an asset there without asking; things that can be counted get their instance numbers."""
