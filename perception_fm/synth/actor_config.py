@@ -15,12 +15,12 @@ POSTER_TRUCK = "poster_truck"
 FOOTPRINT_M = {
     "car": (5.0, 2.0),
     "van": (6.2, 2.2),
-    "truck": (12.0, 2.6),
+    "truck": (16.6, 2.6),
     "bus": (13.0, 2.6),
     "motorcyclist": (2.4, 0.9),
     "cyclist": (2.0, 0.7),
     "pedestrian": (0.8, 0.8),
-    "poster_truck": (12.0, 2.6),
+    "poster_truck": (16.6, 2.6),
 }
 
 

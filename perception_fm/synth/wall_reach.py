@@ -10,7 +10,7 @@ from perception_fm.synth.painted.config import WallConfig
 HALF_WAY_M = 1.2  # half of the vehicle and what it wanders in its lane
 HEADROOM_M = 2.5  # a surface that hangs higher lets a car pass below
 # Half lengths (along, across the road) of what carries a picture, the largest of their kind.
-_CARRIERS_M = {"truck_rear": (6.0, 1.3), "bus_side": (1.3, 6.5)}
+_CARRIERS_M = {"truck_rear": (8.3, 1.3), "bus_side": (1.3, 6.5)}
 
 
 def reach_m(wall: WallConfig) -> tuple[float, float, float, float]:
