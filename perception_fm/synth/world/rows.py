@@ -23,6 +23,7 @@ from perception_fm.synth.world.site import Site, upright
 from perception_fm.synth.world.zones import turn_reach_m
 
 _SEEK_M = 1.5  # step along the road after a place was taken
+_OVERHANG_M = 1.4  # balconies and awnings in front
 _PLINTH_M = 3.0  # foundations reach down a slope
 _ARM_SHOWN_M = 70.0
 _KINDS = {
@@ -131,8 +132,11 @@ def _build(
     """A building on a plinth, if there is room for it."""
     width, depth, height = size_m
     pose = frontage.facing(station_m, setback_m + 0.5 * depth)
-    plot = pose.apply(np.array([(x, y, 0.0) for x, y in _corners(depth, width)]))[:, :2]
-    if not site.occupancy.is_free(plot, SOLID | CLEAR | ASPHALT | DRIVEN):
+    plot, reach = (
+        pose.apply(np.array([(x, y, 0.0) for x, y in _corners(depth + 2.0 * over, width + over)]))[:, :2]
+        for over in (0.0, _OVERHANG_M)
+    )
+    if not site.occupancy.is_free(plot, SOLID | ASPHALT | DRIVEN) or not site.occupancy.is_free(reach, CLEAR):
         return False
     site.occupancy.take(plot, SOLID)
     kinds = _KINDS[config.style]

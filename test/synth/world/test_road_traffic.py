@@ -1,0 +1,102 @@
+"""Vehicles keep their lane, their distance and out of clearings; people stay on the pavement."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from perception_fm.synth.world.config import WorldConfig
+from perception_fm.synth.world.crowd import Walk
+from perception_fm.synth.world.profile import build_profile
+from perception_fm.synth.world.site import Clearing
+from perception_fm.synth.world.town import build_world
+from perception_fm.synth.world.traffic import Clock, LaneDrive, enters
+
+STRAIGHT = build_profile(WorldConfig(), 0)
+SPAN = (-30.0, 400.0)
+
+
+def drive(station_m: float, direction: int = -1, lateral_m: float = 1.75, speed_mps: float = 10.0) -> LaneDrive:
+    """On the straight road, at a station at time 0."""
+    clock = Clock.along(STRAIGHT, SPAN, lateral_m, direction, speed_mps)
+    way_m = station_m - SPAN[0] if direction > 0 else SPAN[1] - station_m
+    return LaneDrive(STRAIGHT, clock, lateral_m, direction, way_m / speed_mps)
+
+
+def test_an_oncoming_vehicle_drives_backwards_along_the_stations() -> None:
+    pose = drive(100.0).pose(3.0)
+    assert pose.translation_m == pytest.approx([70.0, 1.75, 0.0])
+    assert pose.rotation[:, 0] == pytest.approx([-1.0, 0.0, 0.0], abs=1e-9)
+
+
+def test_a_vehicle_beyond_the_road_is_out_of_sight() -> None:
+    leaving = drive(-25.0)
+    assert leaving.station(0.4) is not None
+    assert leaving.station(0.6) is None
+    assert leaving.pose(0.6).translation_m[2] < -100.0
+
+
+def test_bends_are_driven_slowly() -> None:
+    line = build_profile(WorldConfig(turn="left", turn_at_m=100.0), 0)
+    clock = Clock.along(line, SPAN, 0.0, 1, 14.0)
+    speed = np.diff(clock.station_m) / np.diff(clock.time_s)
+    within = (clock.station_m[:-1] > 102.0) & (clock.station_m[:-1] < 112.0)
+    assert speed[within].max() == pytest.approx(math.sqrt(2.5 * 9.0), rel=0.03)  # 2.5 m/s^2 at 9 m
+    assert speed[:90].min() == pytest.approx(14.0)
+
+
+@pytest.mark.parametrize(
+    ("station_m", "direction", "is_entering"),
+    [(100.0, -1, True), (60.0, -1, True), (40.0, -1, False), (40.0, 1, True), (75.0, 1, False)],
+)
+def test_who_drives_towards_a_clearing_enters_it(station_m: float, direction: int, is_entering: bool) -> None:
+    clearing = Clearing(50.0, 65.0, -3.0, 3.0)
+    assert enters(drive(station_m, direction), [clearing]) is is_entering
+
+
+def test_a_clearing_beside_the_lane_concerns_nobody() -> None:
+    assert not enters(drive(100.0), [Clearing(50.0, 65.0, -6.0, 0.3)])
+
+
+def test_who_is_still_to_come_enters() -> None:
+    coming = LaneDrive(STRAIGHT, Clock.along(STRAIGHT, SPAN, 1.75, -1, 10.0), 1.75, -1, -5.0)
+    assert coming.station(0.0) is None
+    assert enters(coming, [Clearing(50.0, 65.0, -3.0, 3.0)])
+
+
+def test_a_walk_goes_to_and_fro() -> None:
+    walk = Walk(STRAIGHT, 10.0, 30.0, 6.0, 0.12, 1.0, 5.0)
+    assert walk.pose(0.0).translation_m == pytest.approx([15.0, 6.0, 0.12])
+    assert walk.pose(20.0).translation_m == pytest.approx([25.0, 6.0, 0.12])  # 5 m back from the far end
+    assert walk.pose(20.0).rotation[0, 0] == pytest.approx(-1.0)
+    assert walk.pose(40.0).translation_m == pytest.approx(walk.pose(0.0).translation_m)
+
+
+@pytest.fixture(scope="module", params=["town", "motorway", "turn"])
+def drives(request: pytest.FixtureRequest) -> tuple[float, list[LaneDrive]]:
+    config = {
+        "town": WorldConfig(lanes=2, traffic=2.0),
+        "motorway": WorldConfig(style="motorway", lanes=3, traffic=2.0),
+        "turn": WorldConfig(turn="right", turn_at_m=80.0, traffic=2.0),
+    }[request.param]
+    world = build_world(config, 3)
+    moving = {id(item.trajectory): item.trajectory for item in world.scene.objects if item.trajectory is not None}
+    return world.ego_lateral_m, [item for item in moving.values() if isinstance(item, LaneDrive)]
+
+
+def test_nobody_drives_in_the_ego_lane(drives: tuple[float, list[LaneDrive]]) -> None:
+    ego_m, moving = drives
+    assert len(moving) > 3
+    assert min(abs(item.lateral_m - ego_m) for item in moving) > 2.5
+
+
+def test_a_stream_keeps_its_distances(drives: tuple[float, list[LaneDrive]]) -> None:
+    streams: dict[float, list[LaneDrive]] = {}
+    for item in drives[1]:
+        streams.setdefault(item.lateral_m, []).append(item)
+    for stream, time_s in itertools.product(streams.values(), (0.0, 7.0, 20.0)):
+        stations = sorted(at for at in (item.station(time_s) for item in stream) if at is not None)
+        assert all(b - a > 2.0 for a, b in itertools.pairwise(stations)), stations
