@@ -78,7 +78,9 @@ def _works(rng: np.random.Generator, half_x: float, half_y: float, height_m: flo
     parts += gables(half_x, half_y, eaves_z, height_m - 0.22, _BRICK, tint)
     for y in np.linspace(-half_y, half_y, 5):
         parts.append(shapes.box((0.3, 0.5, eaves_z), (half_x + 0.1, 0.97 * float(y), 0.5 * eaves_z), _BRICK, tint))
-    parts += opening(int(rng.choice(GARAGE_DOORS)), half_x, 0.25 * half_y, 0.02, (3.2, min(3.4, eaves_z - 0.2)))
+    parts += opening(
+        int(rng.choice(GARAGE_DOORS)), half_x, 0.25 * half_y, 0.02, (min(3.2, half_y), min(3.4, eaves_z - 0.2))
+    )
     parts += opening(int(rng.choice(DOORS)), half_x, -0.25 * half_y, 0.02, (1.2, 2.2))
     return parts + chimney(-0.5 * half_x, 0.6 * half_y, eaves_z, height_m + 3.0, _BRICK)
 
@@ -99,20 +101,22 @@ def _office_and_hall(rng: np.random.Generator, half_x: float, half_y: float, hei
     accent = _ACCENTS[int(rng.integers(len(_ACCENTS)))]
     wide = min(6.0, half_y)
     parts.append(shapes.box((0.2, wide, 1.1), (half_x + 0.3, 0.0, height_m - 0.4), _FASCIA, accent))
-    parts.append(shapes.box((1.8, 4.0, 0.2), (half_x + 0.9, 0.4 * half_y, 2.9), DARK_METAL))
-    parts.append(shapes.box((0.08, 3.0, 2.6), (half_x + 0.06, 0.4 * half_y, 1.3), GLASS))
+    porch = min(4.0, half_y)
+    parts.append(shapes.box((1.8, porch, 0.2), (half_x + 0.9, 0.4 * half_y, 2.9), DARK_METAL))
+    parts.append(shapes.box((0.08, 0.75 * porch, 2.6), (half_x + 0.06, 0.4 * half_y, 1.3), GLASS))
     return parts
 
 
 def _gates(rng: np.random.Generator, x: float, half_y: float, height_m: float) -> list[Mesh]:
     """Loading gates with rubber bumpers, and an office door at one end."""
-    high = min(3.6, height_m - 1.2)
-    count = int(min(5, max(1, (2.0 * half_y - 4.0) // (1.6 * _GATE_M))))
+    from_y, to_y = -half_y + 0.3, half_y - 2.2
+    high, wide = min(3.6, height_m - 1.2), min(_GATE_M, to_y - from_y)
+    count = int(min(5, max(1, (to_y - from_y) // (1.6 * wide))))
     cell = int(rng.choice(GARAGE_DOORS))
     parts = []
-    for y in np.linspace(-half_y, half_y - 3.0, count + 2)[1:-1]:
-        parts += opening(cell, x + 0.04, float(y), 0.05, (min(_GATE_M, half_y), high))
-        parts.append(shapes.box((0.5, _GATE_M + 0.6, 0.2), (x + 0.25, y, high + 0.35), DARK_METAL))
+    for y in from_y + (np.arange(count) + 0.5) * (to_y - from_y) / count:
+        parts += opening(cell, x + 0.04, float(y), 0.05, (wide, high))
+        parts.append(shapes.box((0.5, wide + 0.4, 0.2), (x + 0.25, y, high + 0.35), DARK_METAL))
     return parts + opening(int(rng.choice(DOORS)), x + 0.04, half_y - 1.4, 0.05, (1.1, 2.2))
 
 

@@ -102,7 +102,8 @@ def coated(name: str, colour: Colour = (1.0, 1.0, 1.0), *, metallic: float = 0.0
     """A material of a texture. Repeating ones come with the size they are drawn for (uv in metres); pictures fill
     uv 0..1. Raises `PerceptionError` for an unknown name.
     """
-    tile_m = _recipe(name).width_m if name in _REPEATING else 1.0
+    recipe = _recipe(name)
+    tile_m = recipe.width_m if name in _REPEATING else 1.0
     return Material(colour, 1.0, metallic, texture=name, tile_m=tile_m, bump=bump)
 
 
