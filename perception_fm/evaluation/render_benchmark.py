@@ -14,7 +14,7 @@ from perception_fm.evaluation.benchmark import Timing
 from perception_fm.synth.dataset_source import sample_of
 from perception_fm.synth.render.renderer import Renderer
 from perception_fm.synth.sample_codec import CHANNELS, encode
-from perception_fm.synth.scenario import Scenario, build_scenario
+from perception_fm.synth.scenario import build_scenario
 from perception_fm.synth.shard import write_shard
 from perception_fm.synth.simulation import Simulation
 
@@ -85,11 +85,10 @@ def time_rendering(count: int, folder: Path) -> RenderTiming:
 
     Raises `RenderError` where there is no OpenGL.
     """
-    scenario = build_scenario(RENDERED)
-    simulation = _Simulation(scenario)
+    simulation = _Simulation(build_scenario(RENDERED))
     numbers = np.linspace(0, len(simulation) - 1, count).astype(int).tolist()
     asked: list[int] = []
-    writer = write_shard(folder / "benchmark.tar", _encoded(simulation, scenario, asked))
+    writer = write_shard(folder / "benchmark.tar", _encoded(simulation, asked))
 
     def chain(number: int) -> None:
         asked.append(numbers[number])
@@ -113,6 +112,6 @@ class _Simulation(Simulation):
         renderer.render(view, truth=False)
 
 
-def _encoded(simulation: Simulation, scenario: Scenario, asked: list[int]) -> Iterator[dict[str, bytes]]:
+def _encoded(simulation: Simulation, asked: list[int]) -> Iterator[dict[str, bytes]]:
     while asked:
-        yield encode(sample_of(scenario, simulation.frame(asked.pop())), CHANNELS)
+        yield encode(sample_of(simulation, simulation.frame(asked.pop())), CHANNELS)

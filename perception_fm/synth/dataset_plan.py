@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from perception_fm.errors import ConfigError
-from perception_fm.synth.actor_config import POSTER_TRUCK
 from perception_fm.synth.dataset_config import SPLIT_SEEDS, DatasetSpec
 from perception_fm.synth.scenario import Scenario, build_scenario
 
@@ -56,10 +55,8 @@ def check_worlds(spec: DatasetSpec, shards: Iterable[int]) -> None:
 
 def _own_seeds(scenario: Scenario) -> dict[str, int]:
     """Prints and actors follow the world's seed too, else the same picture would hang in every split."""
-    keys = [f"walls.{n}.seed" for n in range(len(scenario.walls))]
-    for n, actor in enumerate(scenario.actors):
-        keys += [f"actors.{n}.seed", *([f"actors.{n}.poster.seed"] if actor.kind == POSTER_TRUCK else [])]
-    return {key: scenario.seed + n for n, key in enumerate(keys)}
+    lists = {"walls": len(scenario.walls), "actors": len(scenario.actors)}
+    return {f"{name}.{n}.seed": scenario.seed + n for name, count in lists.items() for n in range(count)}
 
 
 def _image_size(spec: DatasetSpec, scenario: Scenario) -> dict[str, float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.synth.actor_config import POSTER_TRUCK
+from perception_fm.synth.actors import posters
 from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.painted_wall import PaintedWall
 from perception_fm.synth.sample_codec import Sample
@@ -26,20 +26,23 @@ def simulated(scenario: Scenario, count: int, moments: np.random.Generator) -> I
     numbers = np.sort(moments.choice(len(simulation), size=min(count, len(simulation)), replace=False))
     with simulation:
         for number in numbers.tolist():
-            yield sample_of(scenario, simulation.frame(number))
+            yield sample_of(simulation, simulation.frame(number))
 
 
-def sample_of(scenario: Scenario, frame: SimulatedFrame) -> Sample:
-    """A frame with its truth and facts."""
+def sample_of(simulation: Simulation, frame: SimulatedFrame) -> Sample:
+    """A frame with its truth and facts. Raises `PerceptionError` for one without truth."""
     if frame.truth is None:
         raise PerceptionError("a training sample needs a frame with ground truth")
-    quality = scenario.camera.effects.jpeg_quality
-    return Sample(frame.picture, frame.truth, _facts(scenario, frame, float(frame.truth.painted.mean())), quality)
+    facts = _facts(simulation, frame) | {"painted_share": round(float(frame.truth.painted.mean()), 6)}
+    return Sample(frame.picture, frame.truth, facts, simulation.scenario.camera.effects.jpeg_quality)
 
 
-def _facts(scenario: Scenario, frame: SimulatedFrame, painted_share: float) -> dict[str, Any]:
+def _facts(simulation: Simulation, frame: SimulatedFrame) -> dict[str, Any]:
     """What `docs/dataset_format.md` lists, in plain values."""
-    matrix, camera = frame.truth_view.intrinsics, scenario.camera
+    scenario, matrix = simulation.scenario, frame.truth_view.intrinsics
+    camera = scenario.camera
+    # Surfaces are numbered: the scenario's walls, then the posters on its trucks.
+    configs = [*scenario.walls, *(poster for poster, _ in posters(simulation.actors, simulation.plan))]
     return {
         "frame": frame.number,
         "time_s": round(frame.time_s, 6),
@@ -55,9 +58,8 @@ def _facts(scenario: Scenario, frame: SimulatedFrame, painted_share: float) -> d
         "speed_mps": round(frame.speed_mps, 4),
         "weather": asdict(scenario.weather),
         "effects": asdict(camera.effects),
-        "painted_share": round(painted_share, 6),
         "walls": [
-            _wall_facts(_config(scenario, number), wall, wall.distance_to_wall_m(frame.world_from_camera))
+            _wall_facts(configs[number], wall, wall.distance_to_wall_m(frame.world_from_camera))
             for number, wall in sorted(frame.walls.items())
         ],
     }
@@ -75,9 +77,3 @@ def _wall_facts(config: WallConfig, wall: PaintedWall, distance_m: float) -> dic
         "normal_world": wall.normal_world.round(6).tolist(),
         "distance_m": round(distance_m, 4) if math.isfinite(distance_m) else None,
     }
-
-
-def _config(scenario: Scenario, number: int) -> WallConfig:
-    """Surfaces are numbered: the scenario's walls, then the posters on its trucks."""
-    carried = [actor.poster for actor in scenario.actors if actor.kind == POSTER_TRUCK]
-    return (*scenario.walls, *carried)[number]
