@@ -22,7 +22,31 @@ from perception_fm.synth.scene import SceneObject
 
 FloatArray = NDArray[np.float64]
 
+RELIEF_REACH_M = 30.0  # farther off, the relief of a surface is smaller than a pixel
 _PIECE_BYTES = {"3f": 12, "2f": 8, "4f1": 4, "4u2": 8}
+
+
+class Programs:
+    """One shader as one program, or compiled for what a chunk needs: gloss, relief."""
+
+    def __init__(self, context: Any, vertex: str, fragment: str, *, has_variants: bool = False) -> None:
+        flags = [(g, r) for g in (False, True) for r in (False, True)] if has_variants else [(True, True)]
+        self._made = {flag: _compiled(context, vertex, fragment, *flag) for flag in flags}
+
+    def suited(self, *, is_glossy: bool, gap_m: float) -> Any:
+        """The program for a chunk at a distance from the eye."""
+        return self._made.get((is_glossy, gap_m < RELIEF_REACH_M)) or self._made[True, True]
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a uniform of all programs that have it."""
+        for program in self._made.values():
+            set_uniform(program, name, value)
+
+
+def _compiled(context: Any, vertex: str, fragment: str, is_glossy: bool, has_relief: bool) -> Any:
+    defines = "#version 330\n" + "#define GLOSSY\n" * is_glossy + "#define RELIEF\n" * has_relief
+    defines += f"const float RELIEF_REACH = {RELIEF_REACH_M:.1f};\n"
+    return context.program(vertex_shader="#version 330\n" + vertex, fragment_shader=defines + fragment)
 
 
 class Drawable:
@@ -36,16 +60,15 @@ class Drawable:
             self._vertices = context.buffer(geometry.vertices.tobytes())
             self._indices = context.buffer(geometry.indices.tobytes())
 
-    def draw(self, program: Any, clip_from_mesh: FloatArray, eye_m: FloatArray) -> None:
+    def draw(self, programs: Programs, clip_from_mesh: FloatArray, eye_m: FloatArray) -> None:
         """All chunks that may be seen, nearest to `eye_m` (in the mesh's frame) first."""
-        if not self._geometry.chunks:
-            return
-        array = self._arrays.get(program.glo)
-        if array is None:
-            content = [(self._vertices, *_layout(program))]
-            array = self._arrays[program.glo] = self._context.vertex_array(program, content, self._indices)
-        for first, count in chunks_in_view(self._geometry, clip_from_mesh, eye_m):
-            array.render(vertices=count, first=first)
+        for chunk, gap_m in chunks_in_view(self._geometry, clip_from_mesh, eye_m):
+            program = programs.suited(is_glossy=chunk.is_glossy, gap_m=gap_m)
+            array = self._arrays.get(program.glo)
+            if array is None:
+                content = [(self._vertices, *_layout(program))]
+                array = self._arrays[program.glo] = self._context.vertex_array(program, content, self._indices)
+            array.render(vertices=chunk.count, first=chunk.first)
 
 
 class Placed:
@@ -55,13 +78,13 @@ class Placed:
         self.item = item
         self._drawable = Drawable(context, pack([item], table, is_in_world=False))
 
-    def draw(self, program: Any, clip_from_world: FloatArray, eye_m: FloatArray, time_s: float) -> None:
-        """Draw with the uniform `u_world_from_object`, or `u_clip_from_object` where the program has that."""
+    def draw(self, programs: Programs, clip_from_world: FloatArray, eye_m: FloatArray, time_s: float) -> None:
+        """Draw with the uniform `u_world_from_object`, or `u_clip_from_object` where the programs have that."""
         pose = self.item.pose(time_s)
         world_from_object = matrix(pose)
-        set_uniform(program, "u_world_from_object", world_from_object)
-        set_uniform(program, "u_clip_from_object", clip_from_world @ world_from_object)
-        self._drawable.draw(program, clip_from_world @ world_from_object, _in_frame(pose, eye_m))
+        programs.set("u_world_from_object", world_from_object)
+        programs.set("u_clip_from_object", clip_from_world @ world_from_object)
+        self._drawable.draw(programs, clip_from_world @ world_from_object, _in_frame(pose, eye_m))
 
 
 def _in_frame(world_from_object: RigidTransform, point_m: FloatArray) -> FloatArray:

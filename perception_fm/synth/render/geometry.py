@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from perception_fm.errors import RenderError
 from perception_fm.synth.labels import train_id
-from perception_fm.synth.scene import Material, SceneObject
+from perception_fm.synth.scene import Material, SceneObject, Texture
 
 FloatArray = NDArray[np.float64]
 
 CHUNK_M = 24.0
+_MATT_ROUGHNESS = 0.6  # beyond, a dielectric's highlight is some percent of its diffuse light, and wider than its shape
 VERTEX_FORMAT = "3f 3f 2f 4f1 4u2"
 VERTEX_NAMES = ("in_position", "in_normal", "in_uv", "in_tint", "in_ids")
 _VERTEX = np.dtype(
@@ -24,10 +25,13 @@ _VERTEX = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Indices `first` to `first + count` of a buffer, inside the box `low_m` to `high_m` (3,) of the world."""
+    """Indices `first` to `first + count` of a buffer, inside the box `low_m` to `high_m` (3,) of the world, all glossy
+    or all not.
+    """
 
     first: int
     count: int
+    is_glossy: bool
     low_m: FloatArray
     high_m: FloatArray
 
@@ -42,10 +46,12 @@ class Geometry:
 
 
 class MaterialTable:
-    """Numbers materials in the order of their first use."""
+    """Numbers materials in the order of their first use. `is_wet`: rain makes everything glossy."""
 
-    def __init__(self) -> None:
+    def __init__(self, textures: Mapping[str, Texture], *, is_wet: bool) -> None:
         self._numbers: dict[Material, int] = {}
+        self._smoothest = {name: float(texture.roughness[::8, ::8].min()) / 255.0 for name, texture in textures.items()}
+        self._is_wet = is_wet
 
     def numbers(self, materials: Sequence[Material]) -> NDArray[np.uint16]:
         """The numbers (M,) of materials."""
@@ -53,6 +59,15 @@ class MaterialTable:
         if len(self._numbers) > 4096:
             raise RenderError(f"a scene has at most 4096 materials, got {len(self._numbers)}")
         return np.array(found, dtype=np.uint16)
+
+    def is_glossy(self, numbers: NDArray[np.uint16]) -> NDArray[np.bool_]:
+        """Whether materials reflect enough to be seen, by their numbers (N,)."""
+        glossy = [
+            self._is_wet or material.metallic > 0.0
+            or material.roughness * self._smoothest.get(material.texture, 1.0) < _MATT_ROUGHNESS
+            for material in self._numbers
+        ]  # fmt: skip
+        return np.array(glossy, dtype=np.bool_)[numbers]
 
     def rows(self, layers: dict[str, int]) -> NDArray[np.float32]:
         """(M, 3, 4): albedo and roughness; metallic, emission, texture layer (-1 none), bump; 1 / tile_m."""
@@ -83,43 +98,48 @@ def pack(items: Sequence[SceneObject], table: MaterialTable, *, is_in_world: boo
         start += len(packed)
     vertices = np.concatenate(parts) if parts else np.zeros(0, dtype=_VERTEX)
     indices = np.concatenate(triangles) if triangles else np.zeros((0, 3), dtype=np.uint32)
-    return _chunked(vertices, indices, CHUNK_M if is_in_world else np.inf)
-
-
-def _chunked(vertices: NDArray[np.void], indices: NDArray[np.uint32], size_m: float) -> Geometry:
     if not len(indices):
         return Geometry(vertices, indices, ())
+    is_glossy = table.is_glossy(vertices["ids"][indices[:, 0], 0])
+    return _chunked(vertices, indices, is_glossy, CHUNK_M if is_in_world else np.inf)
+
+
+def _chunked(
+    vertices: NDArray[np.void], indices: NDArray[np.uint32], is_glossy: NDArray[np.bool_], size_m: float
+) -> Geometry:
     corners = vertices["position"][indices]
+    cells = np.zeros((len(indices), 3), dtype=np.int64)
     if np.isfinite(size_m):
-        cells = np.floor(corners[..., :2].mean(axis=1) / size_m).astype(np.int64)
-        # Stable: within a chunk the order of the objects stays, which decides between decals that overlap.
-        order = np.lexsort((cells[:, 1], cells[:, 0]))
-        indices, corners, cells = indices[order], corners[order], cells[order]
-        starts = np.flatnonzero(np.concatenate([[True], (np.diff(cells, axis=0) != 0).any(axis=1)]))
-    else:
-        starts = np.array([0])
+        cells[:, :2] = np.floor(corners[..., :2].mean(axis=1) / size_m)
+    cells[:, 2] = is_glossy
+    # Stable: within a chunk the order of the objects stays, which decides between decals that overlap.
+    order = np.lexsort((cells[:, 2], cells[:, 1], cells[:, 0]))
+    indices, corners, cells = indices[order], corners[order], cells[order]
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(cells, axis=0) != 0).any(axis=1)]))
     ends = np.append(starts[1:], len(indices))
     lows = np.minimum.reduceat(corners.min(axis=1), starts, axis=0).astype(np.float64)
     highs = np.maximum.reduceat(corners.max(axis=1), starts, axis=0).astype(np.float64)
     chunks = tuple(
-        Chunk(3 * int(first), 3 * int(end - first), low, high)
+        Chunk(3 * int(first), 3 * int(end - first), bool(cells[first, 2]), low, high)
         for first, end, low, high in zip(starts, ends, lows, highs)
     )
     return Geometry(vertices, np.ascontiguousarray(indices), chunks)
 
 
-def chunks_in_view(geometry: Geometry, clip_from_world: FloatArray, eye_m: FloatArray) -> Iterator[tuple[int, int]]:
-    """(first, count) of the chunks that the view may show, nearest first, neighbours in the buffer joined."""
+def chunks_in_view(geometry: Geometry, clip_from_mesh: FloatArray, eye_m: FloatArray) -> Iterator[tuple[Chunk, float]]:
+    """The chunks that the view may show with their distance from the eye in metres, nearest first."""
     if not geometry.chunks:
         return
     low = np.array([chunk.low_m for chunk in geometry.chunks])
     high = np.array([chunk.high_m for chunk in geometry.chunks])
     picks = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=np.float64)
     corners = low[:, None] * (1.0 - picks) + high[:, None] * picks
-    clip = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2) @ clip_from_world.T
+    clip = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2) @ clip_from_mesh.T
     w = clip[..., 3:]
     hidden = (clip[..., :3] > w).all(axis=1) | (clip[..., :3] < -w).all(axis=1)
-    visible = np.flatnonzero(~hidden.any(axis=1))
-    gap = np.maximum(np.maximum(low - eye_m, eye_m - high), 0.0)[visible]
-    for index in visible[np.argsort((gap**2).sum(axis=1), kind="stable")]:
-        yield geometry.chunks[index].first, geometry.chunks[index].count
+    gap_m = np.linalg.norm(np.maximum(np.maximum(low - eye_m, eye_m - high), 0.0), axis=1)
+    gap_m[hidden.any(axis=1)] = np.inf
+    for index in np.argsort(gap_m, kind="stable"):
+        if gap_m[index] == np.inf:
+            return
+        yield geometry.chunks[index], float(gap_m[index])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.synth.painted.surface import PaintedSurface, Print
-from perception_fm.synth.render.drawable import Placed, set_uniform
+from perception_fm.synth.render.drawable import Placed, Programs
 from perception_fm.synth.render.geometry import MaterialTable
 from perception_fm.synth.render.targets import Targets
 
@@ -58,10 +58,10 @@ class Hung:
         self._picture, self._depth = targets.samples, targets.depth
         self._depth.filter = (self._context.NEAREST, self._context.NEAREST)
 
-    def set_mirror_size(self, program: Any, size: tuple[int, int]) -> None:
+    def set_mirror_size(self, programs: Programs, size: tuple[int, int]) -> None:
         """Size of the buffer that is drawn into, by which a mirror finds its picture."""
         if self.is_mirror:
-            set_uniform(program, "u_mirror_size", (float(size[0]), float(size[1])))
+            programs.set("u_mirror_size", (float(size[0]), float(size[1])))
 
     def plane(self, time_s: float) -> FloatArray:
         """(4,) of the face in the world, positive on the side that shows the picture."""
@@ -70,12 +70,12 @@ class Hung:
         normal /= np.linalg.norm(normal)
         return np.append(normal, -float(normal @ corners[0]))
 
-    def draw(self, program: Any, clip_from_world: FloatArray, eye_m: FloatArray, time_s: float) -> None:
+    def draw(self, programs: Programs, clip_from_world: FloatArray, eye_m: FloatArray, time_s: float) -> None:
         """The face with its print."""
         if self._picture is None:
             return
         self._picture.use(_PRINT_UNIT)
         self._depth.use(_DEPTH_UNIT)
-        set_uniform(program, "u_texture_from_face", self._texture_from_face)
-        set_uniform(program, "u_print_light", self._light)
-        self.face.draw(program, clip_from_world, eye_m, time_s)
+        programs.set("u_texture_from_face", self._texture_from_face)
+        programs.set("u_print_light", self._light)
+        self.face.draw(programs, clip_from_world, eye_m, time_s)

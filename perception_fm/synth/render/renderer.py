@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perception_fm.errors import RenderError
 from perception_fm.synth.painted.surface import PaintedSurface, Print
 from perception_fm.synth.render.context import create_context
-from perception_fm.synth.render.drawable import Drawable, Placed, set_uniform, shader
+from perception_fm.synth.render.drawable import Drawable, Placed, Programs, set_uniform, shader
 from perception_fm.synth.render.frame import RenderedFrame, Truth, View
 from perception_fm.synth.render.geometry import MaterialTable, pack
 from perception_fm.synth.render.hung import Hung
@@ -84,7 +84,7 @@ class Renderer:
         self._weather = weather
         self._supersampling = supersampling
         self.context = create_context()
-        table = MaterialTable()
+        table = MaterialTable(scene.textures, is_wet=weather.wetness > 0.0)
         still = [item for item in scene.objects if item.trajectory is None]
         self._solid = Drawable(self.context, pack([i for i in still if not i.is_decal], table, is_in_world=True))
         self._decals = Drawable(self.context, pack([i for i in still if i.is_decal], table, is_in_world=True))
@@ -174,18 +174,16 @@ class Renderer:
         self._shadows = ShadowMap(context, self.sky.sun_towards, has_sun=has_sun)
 
     def _load_programs(self, scene: Scene) -> None:
-        vertex, surface, light = shader("scene.vert"), "#version 330\n" + shader("surface.glsl"), shader("light.glsl")
-        made, printed, screen = self.context.program, shader("print.glsl"), shader("screen.vert")
-        self._picture = made(vertex_shader=vertex, fragment_shader=surface + light + shader("picture.frag"))
-        self._truth = made(vertex_shader=vertex, fragment_shader=surface + shader("truth.frag"))
-        self._print_picture = made(
-            vertex_shader=vertex, fragment_shader=surface + light + printed + shader("print_picture.frag")
-        )
-        self._print_truth = made(vertex_shader=vertex, fragment_shader=surface + printed + shader("print_truth.frag"))
-        self._backdrop = made(vertex_shader=screen, fragment_shader=shader("sky.frag"))
-        self._resolve = made(vertex_shader=screen, fragment_shader=shader("resolve.frag"))
-        self._backdrop_array = self.context.vertex_array(self._backdrop, [])
-        self._resolve_array = self.context.vertex_array(self._resolve, [])
+        vertex, surface, light = shader("scene.vert"), shader("surface.glsl"), shader("light.glsl")
+        context, printed, screen = self.context, shader("print.glsl"), shader("screen.vert")
+        self._picture = Programs(context, vertex, surface + light + shader("picture.frag"), has_variants=True)
+        self._truth = Programs(context, vertex, surface + shader("truth.frag"))
+        self._print_picture = Programs(context, vertex, surface + light + printed + shader("print_picture.frag"))
+        self._print_truth = Programs(context, vertex, surface + printed + shader("print_truth.frag"))
+        self._backdrop = context.program(vertex_shader=screen, fragment_shader=shader("sky.frag"))
+        self._resolve = context.program(vertex_shader=screen, fragment_shader=shader("resolve.frag"))
+        self._backdrop_array = context.vertex_array(self._backdrop, [])
+        self._resolve_array = context.vertex_array(self._resolve, [])
         boxes, count = scene.enclosures, _MAX_ENCLOSURES - len(scene.enclosures)
         fixed = {
             **_SAMPLERS,
@@ -202,29 +200,25 @@ class Renderer:
             "u_box_fade": [b.fade_m for b in boxes] + [0.0] * count,
             "u_factor": self._supersampling,
         }
-        for program in self._programs:
-            for name, value in fixed.items():
+        for name, value in fixed.items():
+            for programs in (self._picture, self._truth, self._print_picture, self._print_truth):
+                programs.set(name, value)
+            for program in (self._backdrop, self._resolve):
                 set_uniform(program, name, value)
-
-    @property
-    def _programs(self) -> tuple[Any, ...]:
-        return (
-            self._picture, self._truth, self._print_picture, self._print_truth, self._backdrop, self._resolve,
-        )  # fmt: skip
 
     def _render_shadows(self, view: View, solid: Sequence[Placed], shown: Sequence[Hung]) -> None:
         eye, time_s = view.world_from_camera.translation_m, view.time_s
         faces = [hung.face for hung in shown if hung.is_visible and not hung.face.item.is_decal]
 
-        def draw_casters(program: Any, clip_from_world: FloatArray) -> None:
-            set_uniform(program, "u_clip_from_object", clip_from_world)
-            self._solid.draw(program, clip_from_world, eye)
+        def draw_casters(programs: Programs, clip_from_world: FloatArray) -> None:
+            programs.set("u_clip_from_object", clip_from_world)
+            self._solid.draw(programs, clip_from_world, eye)
             for placed in (*solid, *faces):
-                placed.draw(program, clip_from_world, eye, time_s)
+                placed.draw(programs, clip_from_world, eye, time_s)
 
         for name, value in self._shadows.render(view, draw_casters).items():
-            for program in (self._picture, self._print_picture):
-                set_uniform(program, name, value)
+            for programs in (self._picture, self._print_picture):
+                programs.set(name, value)
 
     def _render_mirror(self, mirror: Hung, shot: _Shot, solid: Sequence[Placed], *, picture: bool) -> None:
         """What the mirror shows; other painted surfaces are not seen in it."""
@@ -263,8 +257,8 @@ class Renderer:
 
     def _draw_world(
         self,
-        program: Any,
-        print_program: Any,
+        programs: Programs,
+        print_programs: Programs,
         shot: _Shot,
         solid: Sequence[Placed],
         shown: Sequence[Hung],
@@ -272,35 +266,35 @@ class Renderer:
     ) -> None:
         """Solid things, then decals on them; decals change colour only where there is a `truth_buffer`."""
         clip, eye, time_s = shot.clip_from_world, shot.eye_m, shot.view.time_s
-        self._bind(program, shot)
+        self._bind(programs, shot)
         self.context.enable_only(self.context.DEPTH_TEST)
         self.context.depth_func = "<"
-        set_uniform(program, "u_world_from_object", np.eye(4))
-        self._solid.draw(program, clip, eye)
+        programs.set("u_world_from_object", np.eye(4))
+        self._solid.draw(programs, clip, eye)
         for placed in solid:
-            placed.draw(program, clip, eye, time_s)
+            placed.draw(programs, clip, eye, time_s)
         visible = [hung for hung in shown if hung.is_visible]
         if visible:
-            self._bind(print_program, shot)
+            self._bind(print_programs, shot)
         for hung in visible:
             if not hung.face.item.is_decal:
-                hung.draw(print_program, clip, eye, time_s)
+                hung.draw(print_programs, clip, eye, time_s)
         self.context.polygon_offset = _DECAL_OFFSET
         self.context.depth_func = "<="
         if truth_buffer is not None:
             truth_buffer.color_mask = _COLOUR_ONLY
-        set_uniform(program, "u_world_from_object", np.eye(4))
-        self._decals.draw(program, clip, eye)
+        programs.set("u_world_from_object", np.eye(4))
+        self._decals.draw(programs, clip, eye)
         if truth_buffer is not None:
             truth_buffer.color_mask = _COLOUR_AND_PRINT
         for hung in visible:
             if hung.face.item.is_decal:
-                hung.draw(print_program, clip, eye, time_s)
+                hung.draw(print_programs, clip, eye, time_s)
         if truth_buffer is not None:
             truth_buffer.color_mask = _ALL
         self.context.polygon_offset = 0.0, 0.0
 
-    def _bind(self, program: Any, shot: _Shot) -> None:
+    def _bind(self, programs: Programs, shot: _Shot) -> None:
         for texture, name in (
             (self._albedo, "u_albedo"), (self._relief, "u_relief"), (self._materials, "u_materials"),
             (self._sky, "u_sky"), (self._shadows.texture, "u_shadows"),
@@ -317,7 +311,7 @@ class Renderer:
             "u_turn_rate": view.turn_rate_rps,
             "u_clip_plane": shot.clip_plane,
         }.items():
-            set_uniform(program, name, value)
+            programs.set(name, value)
 
 
 _YES, _NO = (True, True, True, True), (False, False, False, False)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.synth.render.drawable import shader
+from perception_fm.synth.render.drawable import Programs, shader
 from perception_fm.synth.render.frame import View
 from perception_fm.synth.render.projection import shadow_box, sphere_round
 
 FloatArray = NDArray[np.float64]
-DrawCasters = Callable[[Any, FloatArray], None]
+DrawCasters = Callable[[Programs, FloatArray], None]
 
 _TEXELS = 1024
 _ENDS_M = (14.0, 50.0, 320.0)  # beyond the last no shadow is drawn: the road there is a few pixels high
@@ -34,7 +34,7 @@ class ShadowMap:
         self.texture.compare_func = "<="
         self.texture.filter = (context.LINEAR, context.LINEAR)
         self._buffer = context.framebuffer(depth_attachment=self.texture)
-        self.program = context.program(vertex_shader=shader("shadow.vert"), fragment_shader=shader("shadow.frag"))
+        self._programs = Programs(context, shader("shadow.vert"), shader("shadow.frag"))
 
     def render(self, view: View, draw_casters: DrawCasters) -> dict[str, Any]:
         """Draw the maps for a view; the uniforms with which a picture looks them up."""
@@ -47,7 +47,7 @@ class ShadowMap:
             if tile < 3 and not self._has_sun:
                 continue
             self._buffer.viewport = (tile * _TEXELS, 0, _TEXELS, _TEXELS)
-            draw_casters(self.program, clip_from_world)
+            draw_casters(self._programs, clip_from_world)
         return {
             "u_shadow_from_world": np.stack([_UNIT_FROM_CLIP @ box for box in boxes]),
             "u_cascade_reach": (*_ENDS_M, 0.0),

@@ -30,10 +30,7 @@ float sun_visibility(vec3 world, vec3 normal) {
     vec3 lifted = world + normal * (u_cascade_texel[tile] * (0.7 + 1.8 * slope));
     vec3 at = (u_shadow_from_world[tile] * vec4(lifted, 1.0)).xyz;
     if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
-    float texel = 1.0 / float(textureSize(u_shadows, 0).y);
-    if (tile > 0) return tile_lookup(tile, at, vec2(0.0));
-    return 0.25 * (tile_lookup(tile, at, vec2(-0.6, -0.4) * texel) + tile_lookup(tile, at, vec2(0.4, -0.6) * texel)
-        + tile_lookup(tile, at, vec2(0.6, 0.4) * texel) + tile_lookup(tile, at, vec2(-0.4, 0.6) * texel));
+    return tile_lookup(tile, at, vec2(0.0));  // filtered over 2x2 texels, and averaged over the samples of a pixel
 }
 
 // Share of the sky that a point sees, judged by what hangs over its surroundings.
@@ -42,10 +39,8 @@ float sky_visibility(vec3 world, vec3 normal) {
     vec3 at = (u_shadow_from_world[3] * vec4(lifted, 1.0)).xyz;
     if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
     float reach = 0.9 / (u_cascade_texel.w * float(textureSize(u_shadows, 0).y));
-    float seen = tile_lookup(3, at, vec2(0.0));
-    seen += tile_lookup(3, at, vec2(0.8, 0.5) * reach) + tile_lookup(3, at, vec2(-0.8, 0.4) * reach);
-    seen += tile_lookup(3, at, vec2(0.1, -0.9) * reach);
-    return mix(0.3, 1.0, 0.25 * seen);
+    float seen = tile_lookup(3, at, vec2(0.55, 0.3) * reach) + tile_lookup(3, at, vec2(-0.55, -0.3) * reach);
+    return mix(0.3, 1.0, 0.5 * seen);
 }
 
 // x: share of the sky light that gets in, y: light of lamps.
@@ -84,32 +79,30 @@ vec3 hazed(vec3 radiance, vec3 world) {
 }
 
 // Burley 2012 / Karis 2013: Lambert, GGX with Smith-Schlick, Fresnel by Schlick; sky reflection by Karis' approximation.
+// llvmpipe computes both sides of every branch, so what is rough has programs without the part for gloss.
 vec3 lit(vec3 albedo, float roughness, float metallic, vec3 normal, vec3 bumped, vec3 world) {
+    vec3 diffuse = albedo * (1.0 - metallic);
+    vec2 roof = enclosed(world);
+    float open_sky = sky_visibility(world, normal) * roof.x;
+    float nl = dot(normal, u_sun_direction) > 0.0 ? max(dot(bumped, u_sun_direction), 0.0) : 0.0;
+    vec3 sun = u_sun_light * (nl * sun_visibility(world, normal));
+    vec3 radiance = diffuse * (irradiance(bumped) * open_sky + roof.y + sun);
+#ifdef GLOSSY
     vec3 view = normalize(u_eye - world);
     vec3 f0 = mix(vec3(0.04), albedo, metallic);
-    vec3 diffuse = albedo * (1.0 - metallic);
     float nv = max(dot(bumped, view), 1e-3);
-    vec2 roof = enclosed(world);
-    float open_sky = min(sky_visibility(world, normal), 1.0) * roof.x;
-    vec3 ambient = irradiance(bumped) * open_sky + roof.y;
-    vec3 radiance = diffuse * ambient;
-    float nl = dot(bumped, u_sun_direction);
-    if (nl > 0.0 && dot(normal, u_sun_direction) > 0.0) {
-        vec3 sun = u_sun_light * (sun_visibility(world, normal) * nl);
-        vec3 halfway = normalize(view + u_sun_direction);
-        float nh = max(dot(bumped, halfway), 0.0), vh = max(dot(view, halfway), 0.0);
-        float a2 = pow(max(roughness, 0.06), 4.0);
-        float spread = nh * nh * (a2 - 1.0) + 1.0;
-        float k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
-        float mask = 1.0 / ((nl * (1.0 - k) + k) * (nv * (1.0 - k) + k));
-        vec3 fresnel = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0);
-        radiance += sun * (diffuse * (1.0 - fresnel) + fresnel * min(0.25 * a2 / (spread * spread) * mask, 40.0));
-    }
-    vec3 mirrored = reflect(-view, bumped);
+    vec3 halfway = normalize(view + u_sun_direction);
+    float nh = max(dot(bumped, halfway), 0.0), vh = max(dot(view, halfway), 0.0);
+    float a2 = pow(max(roughness, 0.06), 4.0);
+    float spread = nh * nh * (a2 - 1.0) + 1.0;
+    float k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
+    float mask = 1.0 / ((nl * (1.0 - k) + k) * (nv * (1.0 - k) + k));
+    vec3 fresnel = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0);
+    radiance += sun * fresnel * (min(0.25 * a2 / (spread * spread) * mask, 40.0) - diffuse);
     vec4 r = roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
     float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
     vec3 reflectance = f0 * (-1.04 * a004 + r.z) + (1.04 * a004 + r.w);
-    // What is rough mirrors about the light that it gathers.
-    vec3 seen = roughness > 0.5 ? irradiance(mirrored) : sky_towards(mirrored, 1.0 + 7.0 * roughness);
-    return radiance + reflectance * (seen * open_sky + 0.4 * roof.y);
+    radiance += reflectance * (sky_towards(reflect(-view, bumped), 1.0 + 7.0 * roughness) * open_sky + 0.4 * roof.y);
+#endif
+    return radiance;
 }

@@ -6,7 +6,8 @@ void main() {
     if (dot(normal, u_eye - v_world) < 0.0) normal = -normal;
     Surface here = surface_here(normal);
     vec3 bumped = normal;
-    if (dot(here.bump, here.bump) > 1e-6) {
+#ifdef RELIEF
+    {
         // Tangents from screen derivatives (Mikkelsen 2010), so that meshes need none.
         vec3 px = dFdx(v_world), py = dFdy(v_world);
         vec2 ux = dFdx(v_uv), uy = dFdy(v_uv);
@@ -15,6 +16,7 @@ void main() {
         float scale = inversesqrt(max(max(dot(tangent, tangent), dot(bitangent, bitangent)), 1e-20));
         bumped = normalize(normal + (tangent * here.bump.x + bitangent * here.bump.y) * scale);
     }
+#endif
     vec3 radiance = lit(here.albedo, here.roughness, v_metallic_emission_layer_bump.x, normal, bumped, v_world);
     radiance += here.albedo * v_metallic_emission_layer_bump.y;
     f_radiance = vec4(hazed(radiance, v_world).bgr, 1.0);

@@ -1,4 +1,3 @@
-#version 330
 // World geometry into a pinhole camera whose rows are read one after the other.
 in vec3 in_position;
 in vec3 in_normal;

@@ -1,4 +1,3 @@
-#version 330
 in vec3 in_position;
 uniform mat4 u_clip_from_object;
 

@@ -15,7 +15,6 @@ uniform float u_lod_bias;
 uniform float u_wetness;
 uniform vec3 u_eye;
 
-const float RELIEF_REACH = 45.0;  // metres; farther off a relief is smaller than a pixel
 
 struct Surface {
     vec3 albedo;
@@ -34,11 +33,11 @@ Surface surface_here(vec3 upright) {
         vec4 colour = texture(u_albedo, at, u_lod_bias);
         here.albedo *= colour.rgb * colour.rgb;  // sRGB decoded with gamma 2
         here.roughness *= colour.a;
-        float near = 1.0 - smoothstep(0.7, 1.0, v_camera.z / RELIEF_REACH);
-        if (near > 0.0) {
-            vec2 relief = texture(u_relief, at, u_lod_bias).rg;
-            here.bump = (relief * 255.0 - 128.0) / 127.0 * (near * v_metallic_emission_layer_bump.w);
-        }
+#ifdef RELIEF
+        float near = 1.0 - smoothstep(0.7, 1.0, length(v_camera) / RELIEF_REACH);
+        vec2 relief = texture(u_relief, at, u_lod_bias).rg;
+        here.bump = (relief * 255.0 - 128.0) / 127.0 * (near * v_metallic_emission_layer_bump.w);
+#endif
     }
     // Water fills the pores of what is rough and lies level: darker and smoother (Lagarde 2013, "Water drop 3b").
     float wet = u_wetness * smoothstep(0.75, 0.97, upright.z) * smoothstep(0.3, 0.6, here.roughness);
