@@ -57,7 +57,8 @@ class Case:
             allowed = SEEDS[self.split]
             raise ConfigError(f"seed: the split {self.split} has seeds {allowed[0]} to {allowed[-1]}, got {seed!r}")
         values = {**self.overrides, **_own_seeds({**self.document, **self.overrides}, seed), **given}
-        name = "-".join(filter(None, [str(self.document["name"]), self.split, self.name]))
+        own = self.name if self.split or self.overrides else ""  # else it is just what the file says
+        name = "-".join(filter(None, [str(self.document["name"]), self.split, own]))
         try:
             return build_scenario(self.document, {"name": name, "seed": self.seed, **values})
         except ConfigError as error:

@@ -11,7 +11,7 @@ from tiny_scenarios import TINY_CAMERA, WALL, tiny_scenario
 from perception_fm.bags.message_types import deserialize
 from perception_fm.bags.reader import BagReader
 from perception_fm.cli import main
-from perception_fm.errors import BagError, ConfigError
+from perception_fm.errors import BagError, ConfigError, PerceptionError
 from perception_fm.evaluation.wall_in_bag import bag_wall_distances
 from perception_fm.ros.bag_topics import find_topics
 from perception_fm.synth.scenario import load_scenario, scenario_yaml
@@ -209,3 +209,22 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, capsys, tmp_path
     assert message in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bag_without_a_wall_or_without_poses_has_no_distances(tmp_path):
+    drive = {"start_m": 30.0, "speed_mps": 10.0, "duration_s": 0.2}
+    list(record(tiny_scenario(drive=drive), tmp_path / "free"))
+    with pytest.raises(PerceptionError, match="has no wall in the way"):
+        bag_wall_distances(tmp_path / "free")
+    list(record(tiny_scenario(drive=drive, walls=[WALL]), tmp_path / "blind", truth="none"))
+    with pytest.raises(PerceptionError, match="0 topics of true poses"):
+        bag_wall_distances(tmp_path / "blind")
+
+
+def test_damaged_metadata_is_refused(tmp_path):
+    drive = {"start_m": 30.0, "speed_mps": 10.0, "duration_s": 0.2}
+    list(record(tiny_scenario(drive=drive), tmp_path / "bag"))
+    with BagReader(tmp_path / "bag") as reader:
+        (tmp_path / "bag" / "metadata.yaml").write_text("rosbag2_bagfile_information: [")
+        with pytest.raises(BagError, match="cannot read"):
+            _ = reader.custom_data

@@ -44,7 +44,7 @@ def test_all_combinations_come_in_a_stable_order(tmp_path):
 def test_file_without_a_plan_is_one_case(tmp_path):
     found = cases(plan(tmp_path, "seed: 4\n"))
     assert [(case.name, case.seed, case.split) for case in found] == [("0", 4, "")]
-    assert found[0].scenario().seed == 4
+    assert (found[0].scenario().seed, found[0].scenario().name) == (4, "plan")
 
 
 def test_balanced_design_has_every_value_equally_often_and_one_case_per_seed(tmp_path):
