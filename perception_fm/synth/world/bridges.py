@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perception_fm.errors import PerceptionError
-from perception_fm.synth.scene import Asset, Mesh, Part
+from perception_fm.synth.scene import Asset, Material, Mesh, Part
 from perception_fm.synth.world import shapes
 from perception_fm.synth.world.facets import faceted
 from perception_fm.synth.world.street_lights import DARK_PAINT
@@ -82,7 +82,7 @@ def _embankment(half_x: float, top_z: float) -> Mesh:
     return faceted(np.array(foot + top), faces, _GRASS)
 
 
-def _wings(half_x: float, top_z: float, masonry: object) -> list[Mesh]:
+def _wings(half_x: float, top_z: float, masonry: Material) -> list[Mesh]:
     """Wing walls that hold the bank beside the abutment; they slope down along the road."""
     parts = []
     for side in (-1.0, 1.0):

@@ -10,9 +10,10 @@ import numpy as np
 
 from perception_fm.synth.scene import Colour, Material, Mesh
 from perception_fm.synth.world import shapes
-from perception_fm.synth.world.facade_textures import BAY_M, BAYS, OPENING_CELLS, STOREY_M, STOREYS
+from perception_fm.synth.world.facade_textures import BAY_M, BAYS, STOREY_M, STOREYS
 from perception_fm.synth.world.facets import faceted
 from perception_fm.synth.world.textures import UV, cell_uv, coated
+from perception_fm.synth.world.window_textures import OPENING_CELLS
 
 WHITE: Colour = (1.0, 1.0, 1.0)
 PROUD_M = 0.04  # how far windows and signs stand out of the wall: less flickers at a distance
@@ -22,6 +23,12 @@ STONE = coated("concrete", (1.0, 0.97, 0.9))
 WOODWORK = Material((0.62, 0.6, 0.56), 0.6)
 DARK_METAL = Material((0.06, 0.06, 0.065), 0.45)
 GLASS = Material((0.03, 0.033, 0.036), 0.07)
+
+
+def tint_of(rng: np.random.Generator) -> Colour:
+    """How much lighter, darker, warmer or colder than its pattern a building is."""
+    light, warmth = rng.uniform(0.72, 1.12), rng.uniform(-0.07, 0.07)
+    return float(light * (1.0 + warmth)), float(light), float(light * (1.0 - warmth))
 
 
 def upright(

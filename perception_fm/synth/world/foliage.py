@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 Lobes = Sequence[FloatArray]
 MAX_TINT = 2.0  # what the renderer can hold
 _RIM = 5  # corners of a spray of leaves: 3 triangles
-_DEEP, _BRIGHT = 0.62, 1.3  # leaves in the crown's shade and on its top, relative to the texture
+_DEEP, _BRIGHT = 0.78, 1.3  # leaves in the crown's shade and on its top, relative to the texture
 
 
 def crown(
@@ -68,7 +68,7 @@ def sprays(
 ) -> Mesh:
     """Irregular patches of leaves on the crown's surface, tilted at random: 3 triangles each."""
     directions = _spread(count, rng)
-    reach = _reach(directions, centres_m, radii_m) + size_m * rng.uniform(-0.6, 0.05, count)
+    reach = _reach(directions, centres_m, radii_m) + size_m * rng.uniform(-0.45, 0.15, count)
     middles = centres_m[0] + reach[:, None] * directions
     facing = directions + rng.normal(0.0, 0.7, (count, 3))
     facing /= np.linalg.norm(facing, axis=1, keepdims=True)

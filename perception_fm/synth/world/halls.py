@@ -18,10 +18,10 @@ from perception_fm.synth.world.building_parts import (
     opening,
     sides_of,
     storey_uv,
+    tint_of,
     upright,
 )
 from perception_fm.synth.world.textures import coated
-from perception_fm.synth.world.town_houses import tint_of
 
 _METAL, _BRICK, _SLATE, _ROOF = coated("corrugated_metal"), coated("brick_red"), coated("slate"), coated("gravel")
 _BRICK_WINDOWS = coated("facade_1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perception_fm.synth.scene import Colour, Mesh
+from perception_fm.synth.scene import Colour, Material, Mesh
 from perception_fm.synth.world import shapes
 from perception_fm.synth.world.building_parts import (
     DOORS,
@@ -16,10 +16,10 @@ from perception_fm.synth.world.building_parts import (
     gables,
     opening,
     sides_of,
+    tint_of,
     upright,
 )
 from perception_fm.synth.world.textures import coated
-from perception_fm.synth.world.town_houses import tint_of
 
 _WALLS = (
     coated("plaster", (0.72, 0.7, 0.64)),
@@ -61,8 +61,8 @@ def _body(
     eaves_z: float,
     ridge_z: float,
     shows_gable: bool,
-    wall: tuple[object, Colour],
-    roof: tuple[object, Colour],
+    wall: tuple[Material, Colour],
+    roof: tuple[Material, Colour],
 ) -> list[Mesh]:
     material, tint = wall
     half_x, half_y = 0.5 * depth_m, 0.5 * wide_m
@@ -109,7 +109,7 @@ def _flanks(rng: np.random.Generator, half_x: float, half_y: float, eaves_z: flo
     return parts
 
 
-def _garage(rng: np.random.Generator, depth_m: float, half_y: float, wall: tuple[object, Colour]) -> list[Mesh]:
+def _garage(rng: np.random.Generator, depth_m: float, half_y: float, wall: tuple[Material, Colour]) -> list[Mesh]:
     """A flat-roofed garage at the house's right side, set back a little."""
     material, tint = wall
     length = min(6.0, depth_m - 1.0)

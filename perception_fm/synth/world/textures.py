@@ -14,17 +14,11 @@ from perception_fm.synth.scene import Colour, Material, Texture
 from perception_fm.synth.world import ground_textures as ground
 from perception_fm.synth.world import wall_textures as wall
 from perception_fm.synth.world.advert_textures import ADVERT_SHAPE, ADVERTS
-from perception_fm.synth.world.facade_textures import (
-    FACADE_HEIGHT_M,
-    FACADE_WIDTH_M,
-    FACADES,
-    SHOP_HEIGHT_M,
-    SHOP_WIDTH_M,
-    SHOPS,
-    openings,
-)
+from perception_fm.synth.world.facade_textures import FACADE_HEIGHT_M, FACADE_WIDTH_M, FACADES
 from perception_fm.synth.world.picture_textures import boards, plates, signs
+from perception_fm.synth.world.shop_textures import SHOP_HEIGHT_M, SHOP_WIDTH_M, SHOPS
 from perception_fm.synth.world.texture_maps import Maps, bake
+from perception_fm.synth.world.window_textures import openings
 
 UV = tuple[float, float, float, float]
 

@@ -20,23 +20,18 @@ from perception_fm.synth.world.building_parts import (
     opening,
     sides_of,
     storey_uv,
+    tint_of,
     upright,
 )
-from perception_fm.synth.world.facade_textures import (
-    BAY_M,
-    FACADES,
-    SHOP_HEIGHT_M,
-    SHOP_WIDTH_M,
-    SHOPS,
-    SIDES,
-    STOREY_M,
-)
+from perception_fm.synth.world.facade_textures import BAY_M, FACADES, SIDES, STOREY_M
+from perception_fm.synth.world.shop_textures import SHOP_HEIGHT_M, SHOP_WIDTH_M, SHOPS
 from perception_fm.synth.world.textures import coated
 
 _PITCHED_RISE_M = 3.2
 _PARAPET_M = 0.7
 _CORNICE_M = 0.45  # how far it stands out
 _BALCONY_M = 1.1
+_MOST_BALCONIES = 4  # what the budget of triangles allows
 _FACADE_MATERIALS = tuple(coated(f"facade_{i}") for i in range(len(FACADES)))
 _SHOP_MATERIALS = tuple(coated(f"shop_{i}") for i in range(len(SHOPS)))
 _SIDE_MATERIALS = tuple(coated(name, colour) for name, colour in SIDES)
@@ -72,12 +67,6 @@ def town_house(rng: np.random.Generator, width_m: float, depth_m: float, height_
     return parts
 
 
-def tint_of(rng: np.random.Generator) -> Colour:
-    """How much lighter, darker, warmer or colder than its pattern a building is."""
-    light, warmth = rng.uniform(0.72, 1.12), rng.uniform(-0.07, 0.07)
-    return float(light * (1.0 + warmth)), float(light), float(light * (1.0 - warmth))
-
-
 def _walls(
     rng: np.random.Generator, half_x: float, half_y: float, ground_z: float, top_z: float, number: int, tint: Colour
 ) -> list[Mesh]:
@@ -100,8 +89,9 @@ def _shops(rng: np.random.Generator, half_x: float, half_y: float) -> list[Mesh]
     count = max(1, round(2.0 * half_y / SHOP_WIDTH_M))
     edges = np.linspace(-half_y, half_y, count + 1)
     parts = []
-    for left, right in itertools.pairwise(edges):
-        material = _SHOP_MATERIALS[int(rng.integers(len(SHOPS)))]
+    first = int(rng.integers(len(SHOPS)))
+    for number, (left, right) in enumerate(itertools.pairwise(edges)):
+        material = _SHOP_MATERIALS[(first + number) % len(SHOPS)]  # neighbours sell different things
         foot = (half_x, float(left), half_x, float(right))
         parts.append(upright(foot, 0.0, SHOP_HEIGHT_M, material, tint_of(rng), (0.002, 0.002, 0.998, 0.998)))
         if rng.random() < 0.4 and right - left > 4.0 and len(parts) < 8:
@@ -146,13 +136,13 @@ def _cornice(half_x: float, half_y: float, string_z: float, top_z: float) -> lis
 
 
 def _balconies(rng: np.random.Generator, half_x: float, half_y: float, ground_z: float, top_z: float) -> list[Mesh]:
-    """Up to five balconies one above the other or side by side."""
+    """A few balconies one above the other or side by side."""
     bays, levels = max(1, round(2.0 * half_y / BAY_M)), max(1, round((top_z - ground_z) / STOREY_M))
     wide, high = 2.0 * half_y / bays, (top_z - ground_z) / levels
     places = [(bay, level) for bay in range(0, bays, 2) for level in range(1, levels)]
     material = GLASS if rng.random() < 0.3 else DARK_METAL
     parts = []
-    for index in rng.permutation(len(places))[:5]:
+    for index in rng.permutation(len(places))[:_MOST_BALCONIES]:
         bay, level = places[index]
         y, z = -half_y + (bay + 0.5) * wide, ground_z + level * high + 0.05
         x = half_x + 0.5 * _BALCONY_M

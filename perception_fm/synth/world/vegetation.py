@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float64]
 LEAVES, NEEDLES, BARK = coated("leaves"), coated("needles"), coated("bark")
 _GREENS = ((1.0, 1.0, 1.0), (0.8, 0.92, 0.85), (1.2, 1.08, 0.8), (0.72, 0.8, 0.7), (1.25, 1.2, 0.9))
 _HEDGE_STEP_M = 1.25
+_STREET_BOLE_M = 4.0
 _LONGEST_HEDGE_M = 60.0
 
 
@@ -33,6 +34,14 @@ def tree(rng: np.random.Generator) -> Asset:
     )
     habit = habits[int(rng.choice(len(habits), p=(0.27, 0.27, 0.16, 0.13, 0.1, 0.07)))]
     return (Part("tree", Mesh.merged(habit(rng))),)
+
+
+def street_tree(rng: np.random.Generator) -> Asset:
+    """A tree pruned for a street, 7 to 10 m high: no leaves below 3.2 m, none farther than 3.2 m from its trunk."""
+    height = float(rng.uniform(7.0, 10.0))
+    wide = float(rng.uniform(1.5, 2.2))
+    high = 0.5 * (height - _STREET_BOLE_M)
+    return (Part("tree", Mesh.merged(_leafy(rng, height, 0.8 * _STREET_BOLE_M, (wide, high), 6, 0.08))),)
 
 
 def bush(rng: np.random.Generator) -> Asset:
@@ -106,19 +115,19 @@ def _leafy(
     """A broad-leaved tree: a crown of lobes around a middle one; `spread` is its half width and half height."""
     wide, high = spread
     middle_z = height - high
-    centres, radii = [np.array([0.0, 0.0, middle_z])], [np.array([0.68 * wide, 0.68 * wide, 0.85 * high])]
+    centres, radii = [np.array([0.0, 0.0, middle_z])], [np.array([0.66 * wide, 0.66 * wide, 0.72 * high])]
     start = rng.uniform(0.0, 2.0 * np.pi)
     for index in range(lobes):
         turn = start + 2.4 * index  # golden angle, so that lobes of all heights look all ways
-        level = rng.uniform(-0.5, 0.1) if index % 2 else rng.uniform(0.1, 0.55)
+        level = rng.uniform(-0.62, -0.1) if index % 2 else rng.uniform(0.1, 0.6)
         out = 0.62 * wide * np.sqrt(1.0 - level**2)
         centres.append(np.array([out * np.cos(turn), out * np.sin(turn), middle_z + level * high]))
         radii.append(np.array([wide, wide, 0.5 * (wide + high)]) * 0.45 * rng.uniform(0.8, 1.15))
     green = _green(rng)
     radius = 0.012 * height + 0.06
-    parts = [_trunk(middle_z, radius, rng), *_branches(4, bole, middle_z, 0.5 * wide, 0.4 * radius, rng)]
+    parts = [_trunk(middle_z, radius, rng, 5), *_branches(3, bole, middle_z, 0.5 * wide, 0.4 * radius, rng)]
     parts.append(crown(centres, radii, rough, LEAVES, green, rng))
-    parts.append(sprays(centres, radii, 46, 0.13 * wide + 0.14, LEAVES, green, rng))
+    parts.append(sprays(centres, radii, 56, 0.12 * wide + 0.13, LEAVES, green, rng))
     return parts
 
 

@@ -117,8 +117,8 @@ def leaves(rng: np.random.Generator) -> Maps:
     layers = scattered(_LEAF, rng.uniform(16.0, 29.0, count), ink, rng)  # light, hue, height
     light, hue, level = np.moveaxis(layers, -1, 0)
     clumps = noise(1.1, rng)
-    colour = blended((0.13, 0.235, 0.05), (0.235, 0.29, 0.075), hue)
-    factor = np.clip(1.0 + 0.16 * clumps, 0.4, 1.5) * (0.14 + 1.15 * light)
+    colour = blended((0.145, 0.26, 0.055), (0.26, 0.32, 0.085), hue)
+    factor = np.clip(1.0 + 0.16 * clumps, 0.4, 1.5) * (0.2 + 1.2 * light)
     return Maps(colour * factor[..., None], 0.02 * level + 0.006 * light, 0.95 - 0.35 * level)
 
 

@@ -10,8 +10,9 @@ import pytest
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import TEXTURE_SIZE
 from perception_fm.synth.world import textures
-from perception_fm.synth.world.facade_textures import FACADES, SHOPS
+from perception_fm.synth.world.facade_textures import FACADES
 from perception_fm.synth.world.patterns import cells, courses, noise, scattered, wandering_lines
+from perception_fm.synth.world.shop_textures import SHOPS
 from perception_fm.synth.world.texture_maps import bake, decoded, plain
 from perception_fm.synth.world.textures import TEXTURE_NAMES, cell_uv, coated, texture_library
 

@@ -8,7 +8,7 @@ import pytest
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import Mesh
 from perception_fm.synth.world.foliage import crown, sprays
-from perception_fm.synth.world.vegetation import LEAVES, bush, hedge, tree
+from perception_fm.synth.world.vegetation import LEAVES, bush, hedge, street_tree, tree
 
 SEEDS = range(60)
 BALL = [np.array([0.0, 0.0, 5.0])], [np.array([2.0, 2.0, 2.0])]
@@ -41,6 +41,16 @@ def test_trees_leave_room_for_people():
             assert np.hypot(low[:, 0], low[:, 1]).max() < 0.8
 
 
+def test_street_tree_leaves_room_for_the_traffic():
+    for seed in SEEDS:
+        mesh = mesh_of(street_tree(np.random.default_rng(seed)), "tree")
+        assert len(mesh.triangles) <= 350
+        leafy = mesh.material_of == [material.texture for material in mesh.materials].index("leaves")
+        assert mesh.positions_m[leafy, 2].min() > 3.2
+        assert np.hypot(mesh.positions_m[:, 0], mesh.positions_m[:, 1]).max() < 3.2
+        assert mesh.positions_m[:, 2].min() == pytest.approx(0.0, abs=1e-6)
+
+
 def test_trees_come_in_many_shapes():
     sizes = {len(mesh_of(tree(np.random.default_rng(seed)), "tree").triangles) for seed in SEEDS}
     textures = {m.texture for seed in SEEDS for m in mesh_of(tree(np.random.default_rng(seed)), "tree").materials}
@@ -65,7 +75,7 @@ def test_hedge_has_its_length(length_m):
     assert len(mesh.triangles) <= 12 * length_m + 60
 
 
-@pytest.mark.parametrize("maker", [tree, bush, lambda rng: hedge(5.0, rng)])
+@pytest.mark.parametrize("maker", [tree, street_tree, bush, lambda rng: hedge(5.0, rng)])
 def test_same_seed_same_plant_and_others_differ(maker):
     (first,), (again,), (other,) = (maker(np.random.default_rng(seed)) for seed in (7, 7, 8))
     assert np.array_equal(first.mesh.positions_m, again.mesh.positions_m)
