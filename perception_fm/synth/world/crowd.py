@@ -10,9 +10,10 @@ import numpy as np
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.cross_section import KERB_HEIGHT_M
+from perception_fm.synth.world.occupancy import CLEAR, SOLID
 from perception_fm.synth.world.palette import Palette
 from perception_fm.synth.world.road_line import RoadLine
-from perception_fm.synth.world.site import Clearing, Site, upright
+from perception_fm.synth.world.site import Site, upright
 
 _PER_HUNDRED_M = {"town": 7.0, "suburb": 2.5, "country": 0.3, "motorway": 0.0}
 _SPEED_MPS = (0.9, 1.7)
@@ -53,20 +54,14 @@ def people_the_pavements(site: Site, config: WorldConfig, palette: Palette, rng:
     for from_m, to_m in _walks(site):
         count = rng.poisson(config.pedestrians * _PER_HUNDRED_M[config.style] * (to_m - from_m) / 100.0)
         for _ in range(count):
-            # Everybody keeps to a line of their own only roughly: whoever meets steps through, as nobody looks closely.
             lateral = rng.choice((-1.0, 1.0)) * rng.uniform(low, high)
-            if _is_barred(lateral, from_m, to_m, site.keep_clear):
-                continue
-            walk = Walk(
-                road.line,
-                from_m,
-                to_m,
-                lateral,
-                height,
-                rng.uniform(*_SPEED_MPS),
-                rng.uniform(0.0, 2.0 * (to_m - from_m)),
-            )
-            site.add(palette.pick("pedestrian", rng), walk.pose(0.0), walk)
+            start, speed = rng.uniform(from_m, to_m), rng.uniform(*_SPEED_MPS)
+            way = _free_way(site, lateral, start, (from_m, to_m))
+            if way is not None:
+                # Whoever meets steps through the other: nobody is told apart by that from a moving car.
+                lead = start - way[0] if rng.random() < 0.5 else 2.0 * way[1] - way[0] - start
+                walk = Walk(road.line, *way, lateral, height, speed, lead)
+                site.add(palette.pick("pedestrian", rng), walk.pose(0.0), walk)
     for zebra in road.zebras:
         for side in (-1.0, 1.0):
             for _ in range(rng.poisson(0.7 * config.pedestrians)):
@@ -92,10 +87,15 @@ def _walks(site: Site) -> list[tuple[float, float]]:
     return found
 
 
-def _is_barred(lateral_m: float, from_m: float, to_m: float, clearings: tuple[Clearing, ...]) -> bool:
-    return any(
-        clearing.right_m - _BODY_M < lateral_m < clearing.left_m + _BODY_M
-        and clearing.from_m < to_m
-        and clearing.to_m > from_m
-        for clearing in clearings
-    )
+def _free_way(
+    site: Site, lateral_m: float, start_m: float, within_m: tuple[float, float]
+) -> tuple[float, float] | None:
+    """How far somebody gets to and fro from a station before something stands in the way; None: hardly anywhere."""
+    station = np.arange(within_m[0], within_m[1], 0.25)
+    sides = lateral_m + np.array([-0.5, 0.5]) * _BODY_M
+    points = site.roadway.line.points(station[:, None], sides)[..., :2]
+    is_barred = (site.occupancy.at(points.reshape(-1, 2)) & (SOLID | CLEAR) > 0).reshape(points.shape[:2]).any(axis=1)
+    barred = np.concatenate([[within_m[0]], station[is_barred], [within_m[1]]])
+    first = int(np.searchsorted(barred, start_m)) - 1
+    low, high = float(barred[first] + _BODY_M), float(barred[first + 1] - _BODY_M)
+    return (low, high) if high - low > _SHORTEST_WALK_M and low <= start_m <= high else None

@@ -22,3 +22,8 @@ TYRE_RUBBER = Material((0.66, 0.66, 0.67), roughness=1.0, texture="asphalt", til
 CAST_IRON = Material((0.07, 0.065, 0.06), roughness=0.5, metallic=0.0)
 WATER = Material((0.03, 0.03, 0.032), roughness=0.06)
 LAMP = Material((0.9, 0.88, 0.8), roughness=0.6, emission=2.0)
+
+
+def verge_material(style: str) -> Material:
+    """What lies between the pavement and the houses or fields."""
+    return GRAVEL if style == "town" else GRASS

@@ -20,7 +20,7 @@ from perception_fm.synth.world.cross_section import (
     side_section,
 )
 from perception_fm.synth.world.facets import surface
-from perception_fm.synth.world.ground_materials import ASPHALT, GRASS, KERB_STONE, SLABS
+from perception_fm.synth.world.ground_materials import ASPHALT, GRASS, GRAVEL, KERB_STONE, SLABS, verge_material
 from perception_fm.synth.world.plan import Area
 from perception_fm.synth.world.road_line import RoadLine
 from perception_fm.synth.world.zones import KERB_RETURN_M, Zone, junction_reach_m, turn_radius_m, turn_reach_m
@@ -71,7 +71,7 @@ def _crossing(config: WorldConfig, zone: Zone, line: RoadLine, rng: np.random.Ge
 
     box = Area.rectangle(-along_m, along_m, -beside_m, beside_m)
     frame = line.pose(zone.at_m)
-    shape = _Shape(roads, main, side, box, KERB_RETURN_M[config.style])
+    shape = _Shape(roads, main, side, box, KERB_RETURN_M[config.style], config.style)
     arms = tuple(
         Arm(_arm_line(frame, (0.0, turn * beside_m), turn * 0.5 * math.pi, config.grade, rng), side) for turn in sides
     )
@@ -93,7 +93,7 @@ def _turn_junction(config: WorldConfig, zone: Zone, line: RoadLine, rng: np.rand
 
     low, high = sorted((beside_m, -side * reach_m))
     box = Area.rectangle(-ahead_m, reach_m, low, high)
-    shape = _Shape(roads, section, section, box, turn_radius_m(config) - section.half_asphalt_m)
+    shape = _Shape(roads, section, section, box, turn_radius_m(config) - section.half_asphalt_m, config.style)
     arm = Arm(_arm_line(frame, (0.0, -side * reach_m), -side * 0.5 * math.pi, config.grade, rng), section)
     return _junction(zone, frame, shape, (arm,), zone.from_m + ahead_m)
 
@@ -108,8 +108,10 @@ class _Shape:
         side: CrossSection,
         box: Area,
         return_m: float,
+        style: str,
     ) -> None:
         self.box = box
+        self.verge = verge_material(style)
         self.asphalt = roads(main.half_asphalt_m, side.half_asphalt_m).filleted(return_m)
         self.kerbed = self.asphalt.grown(KERB_WIDTH_M) if main.has_kerb else self.asphalt
         rest_m = max(return_m - main.half_paved_m + main.half_asphalt_m, 0.3)
@@ -126,7 +128,10 @@ class _Shape:
                 ("kerb", _flat((self.kerbed - self.asphalt) & self.box, self.height_m, KERB_STONE, shift_m)),
                 ("kerb", _kerb_face(self.asphalt, self.box.grown(-1e-4), self.height_m)),
                 ("pavement", _flat((self.paved - self.kerbed) & self.box, self.height_m, SLABS, shift_m)),
-                ("grass", _flat((self.corridor - self.paved) & self.box, self.ground_m, GRASS, shift_m)),
+                (
+                    "ground" if self.verge is GRAVEL else "grass",
+                    _flat((self.corridor - self.paved) & self.box, self.ground_m, self.verge, shift_m),
+                ),
             ]
         else:
             verge = _flat((self.corridor - self.asphalt) & self.box, 0.0, GRASS, shift_m)

@@ -51,6 +51,14 @@ class Occupancy:
         there = self._taken[low[1] : high[1], low[0] : high[0]]
         return not (there[mask > 0] & reasons).any()
 
+    def at(self, points_xy_m: FloatArray) -> NDArray[np.uint8]:
+        """The reasons (N,) for which the ground at points (N, 2) is taken; all of them off the map."""
+        column, row = np.floor(self._cells(points_xy_m)).astype(np.int64).T
+        height, width = self._taken.shape
+        is_on_map = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        found = self._taken[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+        return np.where(is_on_map, found, np.uint8(255))
+
     def _cells(self, outline_xy_m: ArrayLike) -> FloatArray:
         return (np.asarray(outline_xy_m, np.float64) - self._low) / self._cell_m
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from perception_fm.synth.scene import Material, Mesh, Part
 from perception_fm.synth.world.cross_section import KERB_HEIGHT_M, KERB_WIDTH_M, CrossSection
-from perception_fm.synth.world.ground_materials import ASPHALT, GRASS, GRAVEL, KERB_STONE, SLABS
+from perception_fm.synth.world.ground_materials import ASPHALT, GRASS, GRAVEL, KERB_STONE, SLABS, verge_material
 from perception_fm.synth.world.plan import Area
 from perception_fm.synth.world.ribbon import Carriageway, strip
 from perception_fm.synth.world.road_line import RoadLine
@@ -30,7 +30,7 @@ def carriageways(line: RoadLine, section: CrossSection, station_m: FloatArray) -
             inner = lane.offset_m - 0.5 * lane.width_m
             outward |= {inner, lane.offset_m - _TRACK_M, lane.offset_m, lane.offset_m + _TRACK_M}
     outward.add(section.half_median_m + section.lanes * section.lane_width_m)
-    half = np.array(sorted(outward))
+    half = np.unique(np.round(sorted(outward), 6))  # sums of widths that ought to be equal differ in the last digit
     if section.half_median_m > 0.0:
         return Carriageway(line, station_m, -half[::-1]), Carriageway(line, station_m, half)
     return (Carriageway(line, station_m, np.unique(np.concatenate([-half, half]))),)
@@ -95,8 +95,8 @@ def _edge(line: RoadLine, section: CrossSection, station_m: FloatArray, side: fl
             ("kerb", KERB_STONE, (asphalt, stone), (top, top)),
             ("pavement", SLABS, (stone, paved), (top, top)),
             (
-                "ground" if style == "town" else "grass",
-                GRAVEL if style == "town" else GRASS,
+                "ground" if verge_material(style) is GRAVEL else "grass",
+                verge_material(style),
                 (paved, verge),
                 (top, top),
             ),

@@ -128,7 +128,8 @@ def _rails(site: Site) -> None:
     station = np.arange(road.span_m[0], road.span_m[1] - _RAIL_M, _RAIL_M) + 0.5 * _RAIL_M
     station = [float(at) for at in station if not any(zone.holds(at, 0.5 * _RAIL_M) for zone in road.zones)]
     for lateral, turn in rails:
-        site.place_row(rail, [road.line.pose(at, lateral, 0.0, turn) for at in station])
+        poses = [road.line.pose(at, lateral, 0.0, turn) for at in station]
+        site.place_row(rail, poses, in_median=abs(lateral) < road.section.half_median_m)
 
 
 def _fields(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:

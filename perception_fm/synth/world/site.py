@@ -86,9 +86,10 @@ class Site:
         self.add(asset, pose)
         return True
 
-    def place_row(self, asset: Asset, poses: Sequence[RigidTransform]) -> None:
+    def place_row(self, asset: Asset, poses: Sequence[RigidTransform], *, in_median: bool = False) -> None:
         """Puts an asset, a rail or a fence, wherever there is room for it; the pieces may touch each other."""
-        free = [pose for pose in poses if self._has_room(asset, pose, 0.0, SOLID | CLEAR | ASPHALT, DRIVEN | CLEAR)]
+        road = 0 if in_median else DRIVEN | ASPHALT  # the map knows a median as a part of the road
+        free = [pose for pose in poses if self._has_room(asset, pose, 0.0, SOLID | CLEAR | road, CLEAR | road & DRIVEN)]
         for pose in free:
             self.reserve(asset, pose)
 

@@ -62,7 +62,7 @@ def puddles(
         kerb = rng.choice((-1.0, 1.0)) * (section.half_asphalt_m - width)
         lateral = kerb if rng.random() < 0.4 else lane.offset_m + rng.choice((-0.8, 0.8))
         centre = np.array([rng.uniform(*span_m), lateral])
-        angle = np.linspace(0.0, 2.0 * np.pi, 17)[:-1]
+        angle = np.linspace(0.0, 2.0 * np.pi, 29)[:-1]
         waves = 1.0 + 0.18 * np.sin(2.0 * angle + rng.uniform(0, 6)) + 0.12 * np.sin(3.0 * angle + rng.uniform(0, 6))
         outline = centre + (waves * (0.5 * length * np.cos(angle), width * np.sin(angle))).T
         figures += [np.stack([centre, a, b]) for a, b in zip(outline, np.roll(outline, -1, axis=0))]

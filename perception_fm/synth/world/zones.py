@@ -13,6 +13,7 @@ from perception_fm.synth.world.cross_section import cross_section, side_section
 TUNNEL_LENGTH_M = 60.0
 KERB_RETURN_M = {"town": 6.0, "suburb": 5.0, "country": 8.0}  # radius of the rounded corner (RASt 06, table 50)
 _TURN_RADIUS_M = 9.0  # of the road's middle at a T-junction in a town, driven at walking to cycling speed
+_BESIDE_M = {"bridges": 11.0, "gantries": 1.0, "billboards": 0.0}  # half their length along the road
 _MARGIN_M = 1.0  # of the junction's own surface beyond the corners' rounding
 
 
@@ -87,6 +88,9 @@ def _check_overhead(config: WorldConfig, found: list[Zone]) -> None:
         for at in getattr(config, key):
             if at > config.length_m:
                 raise ConfigError(f"world.{key}: {at:g} m is beyond the road's end at {config.length_m:g} m")
-            within = next((zone for zone in found if zone.holds(at)), None)
+            within = next((zone for zone in found if zone.holds(at, _BESIDE_M[key])), None)
             if within is not None:
-                raise ConfigError(f"world.{key}: {at:g} m lies in the {within.kind} at {within.at_m:g} m")
+                raise ConfigError(
+                    f"world.{key}: {at:g} m lies in the {within.kind} at {within.at_m:g} m or within "
+                    f"{_BESIDE_M[key]:g} m of its ends"
+                )
