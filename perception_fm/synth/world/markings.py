@@ -112,7 +112,7 @@ def _lines(
             figures += _dashed(lateral, width, stretch, _DASHES_M[style], phase)
         if section.half_median_m > 0.0:
             for side in (-1.0, 1.0):
-                figures.append(_line(side * (section.half_median_m - 0.0 + 0.18), 0.15, stretch))
+                figures.append(_line(side * (section.half_median_m + 0.18), 0.15, stretch))
         elif section.lanes > 1:
             figures += [_line(side * 0.12, LINE_M, stretch) for side in (-1.0, 1.0)]
         elif has_middle:

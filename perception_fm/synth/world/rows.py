@@ -113,7 +113,7 @@ def close_view(site: Site, config: WorldConfig, rng: np.random.Generator) -> Non
     for junction in site.roadway.junctions:
         if junction.zone.kind == "turn":
             arm = junction.arms[0]
-            # Seen along the arm, away from the junction, the far side of the T is on the right when the arm leads left.
+            # The far side of the T is on the left of an arm that leads right, which is where the road does not turn.
             side = 1.0 if config.turn == "left" else -1.0
             middle_m = -turn_reach_m(config)
             frontage = Frontage(arm.line, arm.section, middle_m, 0.0, side)
