@@ -22,7 +22,7 @@ from perception_fm.synth.scene import SceneObject
 
 FloatArray = NDArray[np.float64]
 
-RELIEF_REACH_M = 30.0  # farther off, the relief of a surface is smaller than a pixel
+RELIEF_REACH_M = 14.0  # farther off, hardly any relief is as large as a pixel
 _PIECE_BYTES = {"3f": 12, "2f": 8, "4f1": 4, "4u2": 8}
 
 
@@ -50,24 +50,27 @@ def _compiled(context: Any, vertex: str, fragment: str, is_glossy: bool, has_rel
 
 
 class Drawable:
-    """Vertex and index buffer of one geometry with a vertex array per program."""
+    """Vertex and index buffers of one geometry with a vertex array per program."""
 
     def __init__(self, context: Any, geometry: Geometry) -> None:
-        self._geometry = geometry
         self._context = context
-        self._arrays: dict[int, Any] = {}
-        if geometry.chunks:
+        self._levels = (geometry.exact, geometry.coarse)
+        self._arrays: dict[tuple[int, bool], Any] = {}
+        if geometry.exact.chunks:
             self._vertices = context.buffer(geometry.vertices.tobytes())
-            self._indices = context.buffer(geometry.indices.tobytes())
+            self._indices = [context.buffer(level.indices.tobytes()) for level in self._levels]
 
-    def draw(self, programs: Programs, clip_from_mesh: FloatArray, eye_m: FloatArray) -> None:
+    def draw(
+        self, programs: Programs, clip_from_mesh: FloatArray, eye_m: FloatArray, *, is_coarse: bool = False
+    ) -> None:
         """All chunks that may be seen, nearest to `eye_m` (in the mesh's frame) first."""
-        for chunk, gap_m in chunks_in_view(self._geometry, clip_from_mesh, eye_m):
+        for chunk, gap_m in chunks_in_view(self._levels[is_coarse], clip_from_mesh, eye_m):
             program = programs.suited(is_glossy=chunk.is_glossy, gap_m=gap_m)
-            array = self._arrays.get(program.glo)
+            array = self._arrays.get((program.glo, is_coarse))
             if array is None:
                 content = [(self._vertices, *_layout(program))]
-                array = self._arrays[program.glo] = self._context.vertex_array(program, content, self._indices)
+                array = self._context.vertex_array(program, content, self._indices[is_coarse])
+                self._arrays[program.glo, is_coarse] = array
             array.render(vertices=chunk.count, first=chunk.first)
 
 
@@ -78,13 +81,21 @@ class Placed:
         self.item = item
         self._drawable = Drawable(context, pack([item], table, is_in_world=False))
 
-    def draw(self, programs: Programs, clip_from_world: FloatArray, eye_m: FloatArray, time_s: float) -> None:
+    def draw(
+        self,
+        programs: Programs,
+        clip_from_world: FloatArray,
+        eye_m: FloatArray,
+        time_s: float,
+        *,
+        is_coarse: bool = False,
+    ) -> None:
         """Draw with the uniform `u_world_from_object`, or `u_clip_from_object` where the programs have that."""
         pose = self.item.pose(time_s)
         world_from_object = matrix(pose)
         programs.set("u_world_from_object", world_from_object)
         programs.set("u_clip_from_object", clip_from_world @ world_from_object)
-        self._drawable.draw(programs, clip_from_world @ world_from_object, _in_frame(pose, eye_m))
+        self._drawable.draw(programs, clip_from_world @ world_from_object, _in_frame(pose, eye_m), is_coarse=is_coarse)
 
 
 def _in_frame(world_from_object: RigidTransform, point_m: FloatArray) -> FloatArray:
@@ -110,12 +121,14 @@ def shader(name: str) -> str:
 
 def set_uniform(program: Any, name: str, value: Any) -> None:
     """Set a uniform if the program has it (the compiler drops those that nothing reads). Matrices are given as in
-    mathematics, (..., n, n), and stored column by column as OpenGL wants them.
+    mathematics, (..., n, n), and stored column by column as OpenGL wants them; a list is an array of numbers or rows.
     """
     if name not in program:
         return
     if isinstance(value, np.ndarray) and value.ndim >= 2:
         square = value.shape[-1] == value.shape[-2]
         program[name].write(np.ascontiguousarray(value.swapaxes(-1, -2) if square else value, dtype="f4").tobytes())
+    elif isinstance(value, list):
+        program[name].write(np.array(value, dtype="f4").tobytes())
     else:
         program[name].value = tuple(value.tolist()) if isinstance(value, np.ndarray) else value

@@ -16,6 +16,8 @@ FloatArray = NDArray[np.float64]
 
 CHUNK_M = 24.0
 _MATT_ROUGHNESS = 0.6  # beyond, a dielectric's highlight is some percent of its diffuse light, and wider than its shape
+_BULKY = frozenset({"car", "van", "truck", "bus"})  # whose details are much smaller than they are
+_CLUSTER_M = 0.3  # some texels of the farther shadow maps
 VERTEX_FORMAT = "3f 3f 2f 4f1 4u2"
 VERTEX_NAMES = ("in_position", "in_normal", "in_uv", "in_tint", "in_ids")
 _VERTEX = np.dtype(
@@ -37,12 +39,20 @@ class Chunk:
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
-    """Packed `vertices` and triangle `indices` (T, 3) uint32, in `chunks`."""
+class Triangles:
+    """Triangle `indices` (T, 3) uint32 of a vertex buffer, in `chunks`."""
 
-    vertices: NDArray[np.void]
     indices: NDArray[np.uint32]
     chunks: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Packed `vertices`, their triangles, and fewer triangles with nearly the same silhouette, for soft shadows."""
+
+    vertices: NDArray[np.void]
+    exact: Triangles
+    coarse: Triangles
 
 
 class MaterialTable:
@@ -84,7 +94,7 @@ class MaterialTable:
 
 def pack(items: Sequence[SceneObject], table: MaterialTable, *, is_in_world: bool) -> Geometry:
     """One buffer of objects; `is_in_world`: moved to where they stand and cut into chunks, else in their own frame."""
-    parts, triangles, start = [], [], 0
+    vertices, exact, coarse, start = [np.zeros(0, dtype=_VERTEX)], [], [], 0
     for item in items:
         mesh = item.mesh.moved(item.world_from_object) if is_in_world else item.mesh
         packed = np.zeros(len(mesh.positions_m), dtype=_VERTEX)
@@ -93,25 +103,37 @@ def pack(items: Sequence[SceneObject], table: MaterialTable, *, is_in_world: boo
         numbers = table.numbers(mesh.materials)
         packed["ids"][:, 0] = numbers[mesh.material_of] if len(numbers) else 0
         packed["ids"][:, 1], packed["ids"][:, 2] = train_id(item.kind), item.instance
-        parts.append(packed)
-        triangles.append(mesh.triangles.astype(np.uint32) + np.uint32(start))
+        vertices.append(packed)
+        exact.append(mesh.triangles.astype(np.uint32) + np.uint32(start))
+        is_bulky = item.kind in _BULKY
+        coarse.append(_clustered(mesh.positions_m, mesh.triangles) + np.uint32(start) if is_bulky else exact[-1])
         start += len(packed)
-    vertices = np.concatenate(parts) if parts else np.zeros(0, dtype=_VERTEX)
-    indices = np.concatenate(triangles) if triangles else np.zeros((0, 3), dtype=np.uint32)
-    if not len(indices):
-        return Geometry(vertices, indices, ())
-    is_glossy = table.is_glossy(vertices["ids"][indices[:, 0], 0])
-    return _chunked(vertices, indices, is_glossy, CHUNK_M if is_in_world else np.inf)
+    joined = np.concatenate(vertices)
+    size_m = CHUNK_M if is_in_world else np.inf
+    return Geometry(joined, _chunked(joined, exact, table, size_m), _chunked(joined, coarse, table, size_m))
+
+
+def _clustered(positions_m: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """Triangles between the first vertices of cubic cells (J. Rossignac & P. Borrel, 1993)."""
+    cells = np.floor(positions_m / np.float32(_CLUSTER_M)).astype(np.int64)
+    _, first, cluster = np.unique(cells @ np.array([1, 1 << 20, 1 << 40]), return_index=True, return_inverse=True)
+    joined = first[cluster.ravel()][triangles]
+    a, b, c = joined.T
+    joined = np.unique(np.sort(joined[(a != b) & (b != c) & (a != c)], axis=1), axis=0)
+    return joined.astype(np.uint32)
 
 
 def _chunked(
-    vertices: NDArray[np.void], indices: NDArray[np.uint32], is_glossy: NDArray[np.bool_], size_m: float
-) -> Geometry:
+    vertices: NDArray[np.void], parts: Sequence[NDArray[np.uint32]], table: MaterialTable, size_m: float
+) -> Triangles:
+    indices = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.uint32)
+    if not len(indices):
+        return Triangles(indices, ())
     corners = vertices["position"][indices]
     cells = np.zeros((len(indices), 3), dtype=np.int64)
     if np.isfinite(size_m):
         cells[:, :2] = np.floor(corners[..., :2].mean(axis=1) / size_m)
-    cells[:, 2] = is_glossy
+    cells[:, 2] = table.is_glossy(vertices["ids"][indices[:, 0], 0])
     # Stable: within a chunk the order of the objects stays, which decides between decals that overlap.
     order = np.lexsort((cells[:, 2], cells[:, 1], cells[:, 0]))
     indices, corners, cells = indices[order], corners[order], cells[order]
@@ -123,15 +145,17 @@ def _chunked(
         Chunk(3 * int(first), 3 * int(end - first), bool(cells[first, 2]), low, high)
         for first, end, low, high in zip(starts, ends, lows, highs)
     )
-    return Geometry(vertices, np.ascontiguousarray(indices), chunks)
+    return Triangles(np.ascontiguousarray(indices), chunks)
 
 
-def chunks_in_view(geometry: Geometry, clip_from_mesh: FloatArray, eye_m: FloatArray) -> Iterator[tuple[Chunk, float]]:
+def chunks_in_view(
+    triangles: Triangles, clip_from_mesh: FloatArray, eye_m: FloatArray
+) -> Iterator[tuple[Chunk, float]]:
     """The chunks that the view may show with their distance from the eye in metres, nearest first."""
-    if not geometry.chunks:
+    if not triangles.chunks:
         return
-    low = np.array([chunk.low_m for chunk in geometry.chunks])
-    high = np.array([chunk.high_m for chunk in geometry.chunks])
+    low = np.array([chunk.low_m for chunk in triangles.chunks])
+    high = np.array([chunk.high_m for chunk in triangles.chunks])
     picks = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=np.float64)
     corners = low[:, None] * (1.0 - picks) + high[:, None] * picks
     clip = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2) @ clip_from_mesh.T
@@ -142,4 +166,4 @@ def chunks_in_view(geometry: Geometry, clip_from_mesh: FloatArray, eye_m: FloatA
     for index in np.argsort(gap_m, kind="stable"):
         if gap_m[index] == np.inf:
             return
-        yield geometry.chunks[index], float(gap_m[index])
+        yield triangles.chunks[index], float(gap_m[index])

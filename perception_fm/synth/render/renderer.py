@@ -174,7 +174,9 @@ class Renderer:
         self._shadows = ShadowMap(context, self.sky.sun_towards, has_sun=has_sun)
 
     def _load_programs(self, scene: Scene) -> None:
-        vertex, surface, light = shader("scene.vert"), shader("surface.glsl"), shader("light.glsl")
+        boxes = scene.enclosures
+        vertex, surface = shader("scene.vert"), shader("surface.glsl")
+        light = f"#define ENCLOSURES {len(boxes)}\n" + shader("light.glsl")
         context, printed, screen = self.context, shader("print.glsl"), shader("screen.vert")
         self._picture = Programs(context, vertex, surface + light + shader("picture.frag"), has_variants=True)
         self._truth = Programs(context, vertex, surface + shader("truth.frag"))
@@ -184,8 +186,7 @@ class Renderer:
         self._resolve = context.program(vertex_shader=screen, fragment_shader=shader("resolve.frag"))
         self._backdrop_array = context.vertex_array(self._backdrop, [])
         self._resolve_array = context.vertex_array(self._resolve, [])
-        boxes, count = scene.enclosures, _MAX_ENCLOSURES - len(scene.enclosures)
-        fixed = {
+        fixed: dict[str, Any] = {
             **_SAMPLERS,
             "u_lod_bias": _LOD_BIAS,
             "u_wetness": self._weather.wetness,
@@ -194,12 +195,12 @@ class Renderer:
             "u_sun_direction": self.sky.sun_towards,
             "u_sun_light": self.sky.sun_light,
             "u_extinction": 3.0 / self._weather.visibility_m,  # Koschmieder: 5% contrast = exp(-3) at the visibility
-            "u_enclosures": len(boxes),
-            "u_box_from_world": np.stack([*(matrix(b.world_from_box.inverse()) for b in boxes), *[np.eye(4)] * count]),
-            "u_box_half": [(*b.half_size_m, b.lamp_light) for b in boxes] + [(0.0,) * 4] * count,
-            "u_box_fade": [b.fade_m for b in boxes] + [0.0] * count,
             "u_factor": self._supersampling,
         }
+        if boxes:
+            fixed["u_box_from_world"] = np.stack([matrix(box.world_from_box.inverse()) for box in boxes])
+            fixed["u_box_half"] = [(*box.half_size_m, box.lamp_light) for box in boxes]
+            fixed["u_box_fade"] = [box.fade_m for box in boxes]
         for name, value in fixed.items():
             for programs in (self._picture, self._truth, self._print_picture, self._print_truth):
                 programs.set(name, value)
@@ -210,11 +211,11 @@ class Renderer:
         eye, time_s = view.world_from_camera.translation_m, view.time_s
         faces = [hung.face for hung in shown if hung.is_visible and not hung.face.item.is_decal]
 
-        def draw_casters(programs: Programs, clip_from_world: FloatArray) -> None:
+        def draw_casters(programs: Programs, clip_from_world: FloatArray, is_coarse: bool) -> None:
             programs.set("u_clip_from_object", clip_from_world)
-            self._solid.draw(programs, clip_from_world, eye)
+            self._solid.draw(programs, clip_from_world, eye, is_coarse=is_coarse)
             for placed in (*solid, *faces):
-                placed.draw(programs, clip_from_world, eye, time_s)
+                placed.draw(programs, clip_from_world, eye, time_s, is_coarse=is_coarse)
 
         for name, value in self._shadows.render(view, draw_casters).items():
             for programs in (self._picture, self._print_picture):

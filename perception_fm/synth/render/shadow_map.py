@@ -13,7 +13,7 @@ from perception_fm.synth.render.frame import View
 from perception_fm.synth.render.projection import shadow_box, sphere_round
 
 FloatArray = NDArray[np.float64]
-DrawCasters = Callable[[Programs, FloatArray], None]
+DrawCasters = Callable[[Programs, FloatArray, bool], None]  # programs, clip from world, whether coarse will do
 
 _TEXELS = 1024
 _ENDS_M = (14.0, 50.0, 320.0)  # beyond the last no shadow is drawn: the road there is a few pixels high
@@ -47,7 +47,7 @@ class ShadowMap:
             if tile < 3 and not self._has_sun:
                 continue
             self._buffer.viewport = (tile * _TEXELS, 0, _TEXELS, _TEXELS)
-            draw_casters(self._programs, clip_from_world)
+            draw_casters(self._programs, clip_from_world, tile > 0)
         return {
             "u_shadow_from_world": np.stack([_UNIT_FROM_CLIP @ box for box in boxes]),
             "u_cascade_reach": (*_ENDS_M, 0.0),

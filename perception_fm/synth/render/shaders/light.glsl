@@ -9,10 +9,11 @@ uniform sampler2DShadow u_shadows;  // cascades side by side, the last from the 
 uniform mat4 u_shadow_from_world[4];
 uniform vec4 u_cascade_reach;     // metres from the eye
 uniform vec4 u_cascade_texel;     // metres
-uniform int u_enclosures;
-uniform mat4 u_box_from_world[4];
-uniform vec4 u_box_half[4];       // half size, light of the lamps
-uniform float u_box_fade[4];
+#if ENCLOSURES > 0
+uniform mat4 u_box_from_world[ENCLOSURES];
+uniform vec4 u_box_half[ENCLOSURES];  // half size, light of the lamps
+uniform float u_box_fade[ENCLOSURES];
+#endif
 
 const float PI = 3.14159265;
 const float CASCADES = 4.0;
@@ -46,7 +47,8 @@ float sky_visibility(vec3 world, vec3 normal) {
 // x: share of the sky light that gets in, y: light of lamps.
 vec2 enclosed(vec3 world) {
     vec2 light = vec2(1.0, 0.0);
-    for (int i = 0; i < u_enclosures; ++i) {
+#if ENCLOSURES > 0
+    for (int i = 0; i < ENCLOSURES; ++i) {
         vec3 at = (u_box_from_world[i] * vec4(world, 1.0)).xyz;
         vec3 half_size = u_box_half[i].xyz;
         if (all(lessThan(abs(at), half_size))) {
@@ -54,6 +56,7 @@ vec2 enclosed(vec3 world) {
             light = vec2(exp(-depth / max(u_box_fade[i], 0.1) * 3.0), u_box_half[i].w);
         }
     }
+#endif
     return light;
 }
 

@@ -31,7 +31,8 @@ Surface surface_here(vec3 upright) {
     if (layer >= 0.0) {
         vec3 at = vec3(v_uv, layer);
         vec4 colour = texture(u_albedo, at, u_lod_bias);
-        here.albedo *= colour.rgb * colour.rgb;  // sRGB decoded with gamma 2
+        // sRGB decoded by a polynomial, right to 0.3% of white (Chilliant, sRGB approximations for HLSL, 2012).
+        here.albedo *= colour.rgb * (colour.rgb * (colour.rgb * 0.305306011 + 0.682171111) + 0.012522878);
         here.roughness *= colour.a;
 #ifdef RELIEF
         float near = 1.0 - smoothstep(0.7, 1.0, length(v_camera) / RELIEF_REACH);
