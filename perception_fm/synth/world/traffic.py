@@ -26,7 +26,10 @@ _MEAN_GAP_M = {"town": 45.0, "suburb": 70.0, "country": 90.0, "motorway": 70.0}
 _LATERAL_ACCELERATION_MPS2 = 2.5  # what drivers accept in a bend
 _STREAM_S = 45.0  # vehicles that come into view within this time are there from the start
 _HIDDEN_M = -500.0  # under the ground: where vehicles wait beyond the road's ends
-_VEHICLE_HALF_WIDTH_M = 1.3
+_HALF_WIDTH_M, _HALF_LENGTH_M = 1.6, 9.0  # of the largest vehicle, an articulated truck with its mirrors
+_LEAST_GAP_M = 20.0  # from middle to middle where the stream is slowest, so that two trucks stay apart
+_LEAST_CYCLIST_GAP_M = 4.0
+_CYCLIST_ROOM_M = 3.3  # narrower lanes leave none beside a van
 _PARKED_BEYOND_M = 80.0  # past the road's end, where they are a few pixels high
 _BAY_M = 6.6  # a parked vehicle and the gap to the next
 _FROM_KERB_M = (0.08, 0.18)  # of parked vehicles, so that no mirror reaches into the lane
@@ -53,6 +56,11 @@ class Clock:
             station, pace = station[::-1], pace[::-1]
         time = np.concatenate([[0.0], np.cumsum(0.5 * (pace[1:] + pace[:-1]))])
         return Clock(station, time)
+
+    @property
+    def slowest_mps(self) -> float:
+        """Least speed along the stations."""
+        return float((np.abs(np.diff(self.station_m)) / np.diff(self.time_s)).min())
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,18 +98,18 @@ def drive_traffic(site: Site, config: WorldConfig, ego: Lane, palette: Palette, 
     for lane in road.section.lane_list():
         if lane == ego:
             continue
-        has_cyclists = config.style in ("town", "suburb") and abs(lane.offset_m) == max(
-            abs(other.offset_m) for other in road.section.lane_list()
-        )
+        has_room = lane.width_m >= _CYCLIST_ROOM_M and config.style in ("town", "suburb")
+        has_cyclists = has_room and abs(lane.offset_m) == max(abs(other.offset_m) for other in road.section.lane_list())
         speed = rng.uniform(low, high)
-        streams = [(lane.offset_m - (0.15 * np.sign(lane.offset_m) if has_cyclists else 0.0), speed, 1.0, False)]
+        streams = [(lane.offset_m - (0.2 * np.sign(lane.offset_m) if has_cyclists else 0.0), speed, 1.0, False)]
         if has_cyclists:
             edge = lane.offset_m + np.sign(lane.offset_m) * (0.5 * lane.width_m - 0.35)
             streams.append((edge, _CYCLIST_MPS, 4.0, True))
         for lateral, pace, sparse, is_cycling in streams:
             clock = Clock.along(road.line, road.span_m, lateral, lane.direction, pace)
             gap_s = sparse * _MEAN_GAP_M[config.style] / config.traffic / pace
-            for lead in _leads(clock, gap_s, 14.0 / pace, rng):
+            least_m = _LEAST_CYCLIST_GAP_M if is_cycling else _LEAST_GAP_M
+            for lead in _leads(clock, gap_s, least_m / clock.slowest_mps, rng):
                 asset = palette.two_wheeler(rng) if is_cycling else palette.moving(rng, config.style, has_cyclists)
                 drive = LaneDrive(road.line, clock, float(lateral), lane.direction, lead)
                 if not enters(drive, site.keep_clear):
@@ -121,10 +129,12 @@ def enters(drive: LaneDrive, clearings: Sequence[Clearing]) -> bool:
     """Whether a vehicle touches a clearing at any time from 0 on."""
     start = drive.station(0.0)
     for clearing in clearings:
-        reach = _VEHICLE_HALF_WIDTH_M
+        reach = _HALF_WIDTH_M
         if clearing.right_m - reach < drive.lateral_m < clearing.left_m + reach:
             is_past = start is not None and (
-                start > clearing.to_m + 8.0 if drive.direction > 0 else start < clearing.from_m - 8.0
+                start > clearing.to_m + _HALF_LENGTH_M
+                if drive.direction > 0
+                else start < clearing.from_m - _HALF_LENGTH_M
             )
             if not is_past:
                 return True

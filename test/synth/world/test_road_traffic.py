@@ -12,7 +12,7 @@ from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.crowd import Walk
 from perception_fm.synth.world.profile import build_profile
 from perception_fm.synth.world.site import Clearing
-from perception_fm.synth.world.town import build_world
+from perception_fm.synth.world.town import World, build_world
 from perception_fm.synth.world.traffic import Clock, LaneDrive, enters
 
 STRAIGHT = build_profile(WorldConfig(), 0)
@@ -58,7 +58,7 @@ def test_who_drives_towards_a_clearing_enters_it(station_m: float, direction: in
 
 
 def test_a_clearing_beside_the_lane_concerns_nobody() -> None:
-    assert not enters(drive(100.0), [Clearing(50.0, 65.0, -6.0, 0.3)])
+    assert not enters(drive(100.0), [Clearing(50.0, 65.0, -6.0, 0.1)])
 
 
 def test_who_is_still_to_come_enters() -> None:
@@ -75,28 +75,44 @@ def test_a_walk_goes_to_and_fro() -> None:
     assert walk.pose(40.0).translation_m == pytest.approx(walk.pose(0.0).translation_m)
 
 
-@pytest.fixture(scope="module", params=["town", "motorway", "turn"])
-def drives(request: pytest.FixtureRequest) -> tuple[float, list[LaneDrive]]:
+@pytest.fixture(scope="module", params=["town", "motorway", "turn", "narrow"])
+def world(request: pytest.FixtureRequest) -> World:
     config = {
-        "town": WorldConfig(lanes=2, traffic=2.0),
-        "motorway": WorldConfig(style="motorway", lanes=3, traffic=2.0),
-        "turn": WorldConfig(turn="right", turn_at_m=80.0, traffic=2.0),
+        "town": WorldConfig(lanes=2, traffic=3.0),
+        "motorway": WorldConfig(style="motorway", lanes=3, traffic=3.0),
+        "turn": WorldConfig(turn="right", turn_at_m=80.0, traffic=3.0),
+        "narrow": WorldConfig(lane_width_m=2.75, traffic=3.0),
     }[request.param]
-    world = build_world(config, 3)
-    moving = {id(item.trajectory): item.trajectory for item in world.scene.objects if item.trajectory is not None}
-    return world.ego_lateral_m, [item for item in moving.values() if isinstance(item, LaneDrive)]
+    return build_world(config, 3)
 
 
-def test_nobody_drives_in_the_ego_lane(drives: tuple[float, list[LaneDrive]]) -> None:
-    ego_m, moving = drives
+def drivers(world: World) -> list[tuple[LaneDrive, float, float]]:
+    """Every moving vehicle with its half length and half width; rider and machine count once."""
+    sizes: dict[int, tuple[LaneDrive, float, float]] = {}
+    for item in world.scene.objects:
+        if isinstance(item.trajectory, LaneDrive):
+            length, width = np.abs(item.mesh.positions_m[:, :2]).max(axis=0)
+            _, longest, widest = sizes.get(id(item.trajectory), (item.trajectory, 0.0, 0.0))
+            sizes[id(item.trajectory)] = (item.trajectory, max(longest, float(length)), max(widest, float(width)))
+    return list(sizes.values())
+
+
+def test_nobody_reaches_into_the_middle_of_the_ego_lane(world: World) -> None:
+    moving = drivers(world)
     assert len(moving) > 3
-    assert min(abs(item.lateral_m - ego_m) for item in moving) > 2.5
+    # The ego vehicle is some 2 m wide.
+    assert min(abs(item.lateral_m - world.ego_lateral_m) - width for item, _, width in moving) > 1.0
 
 
-def test_a_stream_keeps_its_distances(drives: tuple[float, list[LaneDrive]]) -> None:
-    streams: dict[float, list[LaneDrive]] = {}
-    for item in drives[1]:
-        streams.setdefault(item.lateral_m, []).append(item)
-    for stream, time_s in itertools.product(streams.values(), (0.0, 7.0, 20.0)):
-        stations = sorted(at for at in (item.station(time_s) for item in stream) if at is not None)
-        assert all(b - a > 2.0 for a, b in itertools.pairwise(stations)), stations
+@pytest.mark.parametrize("time_s", [0.0, 7.0, 20.0, 40.0])
+def test_moving_vehicles_do_not_touch(world: World, time_s: float) -> None:
+    seen = [
+        (at, item.lateral_m, length, width)
+        for item, length, width in drivers(world)
+        if (at := item.station(time_s)) is not None
+    ]
+    assert len(seen) > 3
+    for one, other in itertools.combinations(seen, 2):
+        is_apart_along = abs(one[0] - other[0]) > one[2] + other[2]
+        is_apart_across = abs(one[1] - other[1]) > one[3] + other[3]
+        assert is_apart_along or is_apart_across, (one, other)
