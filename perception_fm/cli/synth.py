@@ -10,7 +10,7 @@ import click
 import yaml
 from tqdm import tqdm
 
-from perception_fm.cli import synth_dataset, synth_run
+from perception_fm.cli import synth_dataset, synth_run, synth_sheet
 from perception_fm.errors import ConfigError
 
 
@@ -48,6 +48,7 @@ def command() -> None:
 command.add_command(synth_dataset.dataset)
 command.add_command(synth_run.run)
 command.add_command(synth_run.cases)
+command.add_command(synth_sheet.sheet)
 
 
 @command.command("composite")

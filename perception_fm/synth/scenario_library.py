@@ -34,6 +34,14 @@ def library() -> dict[str, Path]:
     return {} if folder is None else {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
+def config_file(name: str) -> Path:
+    """A file of `config/` that comes with the package. Raises `ConfigError` where it is not installed."""
+    for folder in _folders():
+        if (folder.parent / name).is_file():
+            return folder.parent / name
+    raise ConfigError(f"config/{name} is not installed with the package; name a file")
+
+
 def _folders() -> Iterator[Path]:
     """The checkout that this module lies in, else the prefix that it was installed under."""
     package = Path(__file__).resolve().parents[1]
