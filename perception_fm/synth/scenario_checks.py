@@ -14,7 +14,9 @@ from perception_fm.synth.actor_motion import ActorMotion, actor_motion
 from perception_fm.synth.drive_config import DriveConfig
 from perception_fm.synth.drive_plan import ROAD_AHEAD_M, DrivePlan, drive_stations, ego_lane, plan_drive
 from perception_fm.synth.painted.config import WallConfig
+from perception_fm.synth.sensor.camera import SensorCamera
 from perception_fm.synth.sensor.config import CameraConfig
+from perception_fm.synth.sensor.lens import Lens
 from perception_fm.synth.wall_reach import HALF_WAY_M, first_in_way, nearest_station_m
 from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.cross_section import cross_section
@@ -41,6 +43,9 @@ def check_scenario(
     zones(world)
     if not _CAMERA_NAME.fullmatch(camera.name):
         raise ConfigError(f"camera.name: letters, digits and _ make a topic's name, got {camera.name!r}")
+    Lens(camera)
+    if camera.effects.wiper_s > 0.0:
+        SensorCamera(camera, seed)  # only the wiper itself knows how fast it can swing
     for number, wall in enumerate(walls):
         _check_wall(wall, f"walls.{number}", world, camera, drive)
     start_m, end_m = drive_stations(world, drive, walls)

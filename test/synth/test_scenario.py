@@ -73,6 +73,8 @@ def test_yaml_of_a_scenario_builds_it_again(tmp_path):
         ({"drive": {"end_m": 60.0, "speed_mps": 30.0, "start": "standstill"}}, r"drive\.speed_mps: 30 m/s is not"),
         ({"drive": {"lateral_m": -4.5}}, r"drive\.lateral_m: -4\.5 m"),
         ({"world": {"tunnels": [100.0], "junctions": [130.0]}}, "tunnel at 100 m and the junction at 130 m overlap"),
+        ({"camera": {"effects": {"wiper_s": 0.5}}}, r"effects\.wiper_s"),
+        ({"camera": {"distortion_model": "plumb_bob", "distortion": [0.1]}}, "distortion"),
         ({"camera": {"name": "front cam"}}, r"camera\.name"),
         ({"drive": {"duration_s": 90.0}}, r"drive\.duration_s: the drive ends after 15\.\d s"),
         ({"name": "a b"}, "name: letters"),
