@@ -68,7 +68,7 @@ class Simulation:
     also for a world that cannot be, and `RenderError` where there is no OpenGL.
     """
 
-    def __init__(self, scenario: Scenario, *, supersampling: int = 2) -> None:
+    def __init__(self, scenario: Scenario, *, supersampling: float = 1.5) -> None:
         self.scenario = scenario
         road = build_profile(scenario.world, scenario.seed)
         parts = (scenario.world, scenario.camera, scenario.drive, scenario.walls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import resources
 from typing import Any
 
@@ -79,6 +80,8 @@ class Placed:
 
     def __init__(self, context: Any, item: SceneObject, table: MaterialTable) -> None:
         self.item = item
+        self._time_s = math.nan
+        self._pose = item.world_from_object
         self._drawable = Drawable(context, pack([item], table, is_in_world=False))
 
     def draw(
@@ -91,7 +94,9 @@ class Placed:
         is_coarse: bool = False,
     ) -> None:
         """Draw with the uniform `u_world_from_object`, or `u_clip_from_object` where the programs have that."""
-        pose = self.item.pose(time_s)
+        if time_s != self._time_s:  # a frame draws everything several times
+            self._time_s, self._pose = time_s, self.item.pose(time_s)
+        pose = self._pose
         world_from_object = matrix(pose)
         programs.set("u_world_from_object", world_from_object)
         programs.set("u_clip_from_object", clip_from_world @ world_from_object)

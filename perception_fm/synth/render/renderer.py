@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -65,8 +66,8 @@ class Renderer:
     """Renders one scene in one weather. Use it in a `with` block; it belongs to the thread that made it.
 
     `surfaces` are painted surfaces, not to be seen before `show` gave each of them its print (mirrors need none).
-    `supersampling`: the picture has this many samples along each side of a pixel. `seed` shapes the clouds. Raises
-    `RenderError` where there is no OpenGL.
+    `supersampling`: the picture has this many samples along each side of a pixel, 1 to 4. `seed` shapes the clouds.
+    Raises `RenderError` where there is no OpenGL.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Renderer:
         surfaces: Sequence[PaintedSurface] = (),
         *,
         seed: int = 0,
-        supersampling: int = 2,
+        supersampling: float = 1.5,
     ) -> None:
         if len(scene.enclosures) > _MAX_ENCLOSURES:
             raise RenderError(f"a scene has at most {_MAX_ENCLOSURES} enclosures, got {len(scene.enclosures)}")
+        if not 1.0 <= supersampling <= 4.0:
+            raise RenderError(f"supersampling lies between 1 and 4, got {supersampling}")
         self.sky = make_sky(weather, seed)
         self._weather = weather
         self._supersampling = supersampling
@@ -183,7 +186,9 @@ class Renderer:
         self._print_picture = Programs(context, vertex, surface + light + printed + shader("print_picture.frag"))
         self._print_truth = Programs(context, vertex, surface + printed + shader("print_truth.frag"))
         self._backdrop = context.program(vertex_shader=screen, fragment_shader=shader("sky.frag"))
-        self._resolve = context.program(vertex_shader=screen, fragment_shader=shader("resolve.frag"))
+        taps = math.ceil(2.0 * self._supersampling)
+        resolve = shader("resolve.frag").replace("TAPS", str(taps))
+        self._resolve = context.program(vertex_shader=screen, fragment_shader=resolve)
         self._backdrop_array = context.vertex_array(self._backdrop, [])
         self._resolve_array = context.vertex_array(self._resolve, [])
         fixed: dict[str, Any] = {
@@ -195,7 +200,7 @@ class Renderer:
             "u_sun_direction": self.sky.sun_towards,
             "u_sun_light": self.sky.sun_light,
             "u_extinction": 3.0 / self._weather.visibility_m,  # Koschmieder: 5% contrast = exp(-3) at the visibility
-            "u_factor": self._supersampling,
+            "u_factor": float(self._supersampling),
         }
         if boxes:
             fixed["u_box_from_world"] = np.stack([matrix(box.world_from_box.inverse()) for box in boxes])

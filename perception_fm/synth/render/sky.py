@@ -128,7 +128,7 @@ def _clear_sky(directions: NDArray[np.float64], sun: NDArray[np.float64], turbid
     grey = rgb @ np.array([0.2126, 0.7152, 0.0722])
     floor = _DARKEST_OF_ROW * grey.mean(axis=1, keepdims=True)
     rgb *= (np.maximum(grey, floor) / np.maximum(grey, 1e-6))[..., None]
-    milky = 0.7 * np.clip(1.0 - directions[..., 2:] / 0.25, 0.0, 1.0) * (0.5 - 0.5 * cos_gamma[..., None])
+    milky = 0.9 * np.clip(1.0 - directions[..., 2:] / 0.3, 0.0, 1.0) * np.clip(1.1 - cos_gamma[..., None], 0.0, 1.0)
     grey = rgb @ np.array([0.2126, 0.7152, 0.0722])
     return np.asarray(rgb + milky * (grey[..., None] * _MILKY_RGB - rgb))
 

@@ -19,8 +19,8 @@ _MAX_SIDE = 16384
 class Targets:
     """`samples` of a picture (several per pixel), the `resolved` picture, and the channels of the truth."""
 
-    def __init__(self, context: Any, width: int, height: int, supersampling: int) -> None:
-        size, fine = (width, height), (width * supersampling, height * supersampling)
+    def __init__(self, context: Any, width: int, height: int, supersampling: float) -> None:
+        size, fine = (width, height), (math.ceil(width * supersampling), math.ceil(height * supersampling))
         if max(fine) > _MAX_SIDE:
             raise RenderError(f"{fine[0]}x{fine[1]} samples are more than OpenGL draws at once ({_MAX_SIDE})")
         self._shape = (height, width)

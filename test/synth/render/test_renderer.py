@@ -128,11 +128,11 @@ def test_shadow_falls_away_from_the_sun_and_nowhere_without_it():
 
 
 def test_shadows_hold_over_the_whole_visible_road():
-    items = [ground()] + [block((2.0, 2.0, 4.0), (x, 4.0), WHITE) for x in (10.0, 40.0, 90.0, 150.0)]
+    items = [ground()] + [block((10.0, 2.0, 4.0), (x, 4.0), WHITE) for x in (10.0, 40.0, 90.0, 150.0)]
     view = camera(640, 384, 500.0, pitch=0.15, height_m=12.0)
     frame = render(Scene(tuple(items)), view)
     for x in (40.0, 90.0, 150.0):
-        points = np.array([[x, 1.0, 0.0], [x + 8.0, 1.0, 0.0]])  # in the shadow, and beside it
+        points = np.array([[x, 1.0, 0.0], [x + 15.0, 1.0, 0.0]])  # in the shadow, and beside it
         camera_m = view.world_from_camera.inverse().apply(points)
         pixels = np.rint((camera_m @ view.intrinsics.T)[:, :2] / camera_m[:, 2:]).astype(int)
         shaded, sunny = (frame.radiance[v, u].mean() for u, v in pixels)
@@ -229,7 +229,7 @@ def test_too_many_enclosures_are_refused():
 
 def test_too_big_a_picture_is_refused():
     with pytest.raises(RenderError, match="more than OpenGL draws"):
-        render(Scene((ground(),)), camera(9000, 96), picture=False)
+        render(Scene((ground(),)), camera(12000, 96), picture=False)
 
 
 def test_missing_opengl_is_told_in_one_line(monkeypatch):
@@ -263,3 +263,20 @@ def test_material_red_is_last_in_bgr():
     blue, green, red = render(scene, camera(pitch=0.0), truth=False).radiance[48, 80]
     assert red > 3.0 * green
     assert red > 3.0 * blue
+
+
+@pytest.mark.parametrize("supersampling", [0.5, 5.0])
+def test_senseless_supersampling_is_refused(supersampling):
+    with pytest.raises(RenderError, match="between 1 and 4"):
+        Renderer(Scene(()), CLEAR, supersampling=supersampling)
+
+
+@pytest.mark.parametrize("supersampling", [1.0, 1.5, 2.0, 3.0])
+def test_supersampling_keeps_the_mean_and_softens_edges(supersampling):
+    scene, view = Scene((block((0.5, 4.0, 60.0), (30.25, 0.0), WHITE),)), camera(pitch=0.0)
+    with Renderer(scene, CLEAR, supersampling=supersampling) as renderer:
+        row = renderer.render(view, truth=False).radiance[40].mean(axis=1)
+    with Renderer(scene, CLEAR, supersampling=4.0) as renderer:
+        fine = renderer.render(view, truth=False).radiance[40].mean(axis=1)
+    assert row.mean() == pytest.approx(fine.mean(), rel=0.01)
+    assert np.abs(row - fine).max() < 0.5 * np.ptp(fine)  # an edge lies at the same place
