@@ -22,7 +22,7 @@ from perception_fm.errors import ImageError, PerceptionError
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.pipeline import PerceptionPipeline, stopping_distance_m
-from perception_fm.synth.drive import DriveConfig, PlannedDrive, SyntheticDrive
+from perception_fm.synth.planar.drive import DriveConfig, PlannedDrive, SyntheticDrive
 from perception_fm.types import CameraFrame, Mode, PathState, PerceptionResult, ScaleSource
 
 SPEED_MPS, STEP_S, START_NS = 12.0, 0.1, 1_000_000_000

@@ -24,14 +24,14 @@ HOMES = {
     "launch": (),
     "embreex": (),
     "glcontext": (),
-    "mapbox_earcut": ("synth.world.plan",),
+    "mapbox_earcut": ("synth.world.ground.plan",),
     "matplotlib": ("visual.plots",),
     "moderngl": ("synth.render.context",),
     "onnx": ("models", "training", "inference"),
     "onnxruntime": ("inference.onnxruntime_",),
     "rclpy": ("ros", "cli.replay"),
     "rosbags": ("bags", "ros.images", "ros.replay"),
-    "shapely": ("synth.world.plan", "synth.world.shapes"),
+    "shapely": ("synth.world.ground.plan", "synth.world.shapes"),
     "tensorrt": ("inference.tensorrt_",),
     "tensorrt_rtx": ("inference.tensorrt_",),
     "tf2_ros": ("ros.transforms",),
@@ -39,7 +39,6 @@ HOMES = {
     "tqdm": ("cli",),
     "transformers": ("models",),
     "trimesh": ("synth.world.shapes",),
-    "webdataset": ("synth.dataset",),
 }
 MESSAGE_HOMES = ("ros",)
 

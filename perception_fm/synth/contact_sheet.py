@@ -18,8 +18,8 @@ from perception_fm.errors import ConfigError
 from perception_fm.synth.labels import IGNORED
 from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.render.frame import Truth
-from perception_fm.synth.scenario import Scenario, build_scenario, read_document
-from perception_fm.synth.scenario_library import find_scenario
+from perception_fm.synth.scenario.library import find_scenario
+from perception_fm.synth.scenario.scenario import Scenario, build_scenario, read_document
 from perception_fm.synth.simulation import SimulatedFrame, Simulation
 
 Image = NDArray[np.uint8]

@@ -11,8 +11,8 @@ from pathlib import Path
 from perception_fm.bags.convert import DriveConversion, MountingOptions, SourceOptions, open_drive
 from perception_fm.bags.writer import BagWriter
 from perception_fm.errors import BagError
-from perception_fm.synth.composite_drive import read_meta
-from perception_fm.synth.drive import DriveConfig, write_drive
+from perception_fm.synth.composite.composite_drive import read_meta
+from perception_fm.synth.planar.drive import DriveConfig, write_drive
 
 MAX_BYTES = 6_000_000  # the clip lives in the repository and in every installation
 DEMO_CLIP = DriveConfig(seed=7, stop_before_wall_m=6.0, noise_levels=1.2, jpeg_quality=82, has_depth=False)

@@ -20,12 +20,12 @@ from perception_fm.bags.message_types import serialize
 from perception_fm.bags.trajectory import OdometrySample
 from perception_fm.bags.writer import BagWriter
 from perception_fm.errors import BagError, ConfigError
-from perception_fm.synth.drive_plan import mounting
+from perception_fm.synth.driving.drive_plan import mounting
+from perception_fm.synth.driving.odometry_error import imu_readings, odometry_readings
 from perception_fm.synth.labels import CLASS_NAMES
-from perception_fm.synth.odometry_error import imu_readings, odometry_readings
-from perception_fm.synth.painted_wall import PaintedWall
+from perception_fm.synth.painted.painted_wall import PaintedWall
 from perception_fm.synth.render.frame import Truth
-from perception_fm.synth.scenario import Scenario, scenario_yaml
+from perception_fm.synth.scenario.scenario import Scenario, scenario_yaml
 from perception_fm.synth.simulation import SimulatedFrame, Simulation
 
 CLOCK_HZ = 100.0

@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from perception_fm.camera.model import CameraModel
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.synth.actor_motion import ActorMotion
-from perception_fm.synth.actors import actor_objects, posters
-from perception_fm.synth.drive_plan import DrivePlan, mounting, plan_drive
+from perception_fm.synth.driving.actor_motion import ActorMotion
+from perception_fm.synth.driving.actors import actor_objects, posters
+from perception_fm.synth.driving.drive_plan import DrivePlan, mounting, plan_drive
 from perception_fm.synth.painted.gallery import Gallery
+from perception_fm.synth.painted.painted_wall import PaintedWall
 from perception_fm.synth.painted.prints import Eye
 from perception_fm.synth.painted.surface import PaintedSurface
-from perception_fm.synth.painted_wall import PaintedWall
 from perception_fm.synth.render.frame import RenderedFrame, Truth, View
 from perception_fm.synth.render.renderer import Renderer
-from perception_fm.synth.scenario import Scenario
-from perception_fm.synth.scenario_checks import actor_motions
+from perception_fm.synth.scenario.checks import actor_motions
+from perception_fm.synth.scenario.scenario import Scenario
+from perception_fm.synth.scenario.wall_reach import first_in_way, reach_m
 from perception_fm.synth.scene import Scene
 from perception_fm.synth.sensor.camera import SensorCamera
-from perception_fm.synth.wall_reach import first_in_way, reach_m
-from perception_fm.synth.world.profile import build_profile
-from perception_fm.synth.world.site import Clearing
-from perception_fm.synth.world.textures import texture_library
+from perception_fm.synth.world.ground.profile import build_profile
+from perception_fm.synth.world.placing.site import Clearing
+from perception_fm.synth.world.textures.library import texture_library
 from perception_fm.synth.world.town import build_world
 
 FloatArray = NDArray[np.float64]

@@ -14,10 +14,10 @@ from perception_fm.geometry.road_plane import PlaneEstimate, plane_from_mounting
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.motion.road_alignment import RoadAlignment
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
-from perception_fm.synth import procedural
-from perception_fm.synth.planar_world import PlanarWorld
-from perception_fm.synth.ripmap import RipMap
-from perception_fm.synth.surface import Surface
+from perception_fm.synth.planar import procedural
+from perception_fm.synth.planar.planar_world import PlanarWorld
+from perception_fm.synth.planar.ripmap import RipMap
+from perception_fm.synth.planar.surface import Surface
 
 X, Y, Z = np.eye(3)
 HEIGHT_M = 1.4

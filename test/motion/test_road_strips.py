@@ -20,7 +20,7 @@ from motion_scene import (
 from perception_fm.motion.patches import COLUMNS
 from perception_fm.motion.road_strips import road_strips
 from perception_fm.motion.swept_boxes import box_distances
-from perception_fm.synth import procedural
+from perception_fm.synth.planar import procedural
 
 LEAST_HEIGHT_M = 0.5
 DISTANCES_M = box_distances(5.0, 100.0)

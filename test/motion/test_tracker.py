@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from perception_fm.motion.tracker import FeatureTracker
-from perception_fm.synth.procedural import fractal_noise, to_image
+from perception_fm.synth.planar.procedural import fractal_noise, to_image
 
 SHAPE = (240, 320)
 STEP_NS = 100_000_000

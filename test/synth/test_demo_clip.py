@@ -10,7 +10,7 @@ from rosbags.rosbag2 import Reader
 
 from perception_fm.errors import BagError
 from perception_fm.synth import demo_clip
-from perception_fm.synth.drive import DriveConfig, plan_drive
+from perception_fm.synth.planar.drive import DriveConfig, plan_drive
 
 TINY = DriveConfig(width_px=160, height_px=96, focal_px=125.0, rate_hz=3.0, travel_m=12.0, sweet_spot_m=12.0)
 IMAGE, INFO = "/camera/front/image_raw/compressed", "/camera/front/camera_info"

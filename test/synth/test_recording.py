@@ -14,7 +14,7 @@ from perception_fm.cli import main
 from perception_fm.errors import BagError, ConfigError, PerceptionError
 from perception_fm.evaluation.wall_in_bag import bag_wall_distances
 from perception_fm.ros.bag_topics import find_topics
-from perception_fm.synth.scenario import load_scenario, scenario_yaml
+from perception_fm.synth.scenario.scenario import load_scenario, scenario_yaml
 
 pytest.importorskip("moderngl")
 pytest.importorskip("trimesh")

@@ -13,11 +13,11 @@ from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.painted.surface import PaintedSurface
 from perception_fm.synth.scene import Asset, Material, Mesh, Part, SceneObject, Trajectory
-from perception_fm.synth.world import vehicles
-from perception_fm.synth.world.furniture import billboard_face
-from perception_fm.synth.world.people import pedestrian
 from perception_fm.synth.world.road_line import RoadLine
 from perception_fm.synth.world.shapes import box
+from perception_fm.synth.world.street.furniture import billboard_face
+from perception_fm.synth.world.users import vehicles
+from perception_fm.synth.world.users.people import pedestrian
 
 FloatArray = NDArray[np.float64]
 

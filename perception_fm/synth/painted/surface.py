@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.painted.config import WallConfig
-from perception_fm.synth.painted_wall import PaintedWall
+from perception_fm.synth.painted.painted_wall import PaintedWall
 from perception_fm.synth.scene import SceneObject
 
 FloatArray = NDArray[np.float64]

@@ -19,7 +19,7 @@ from shapely.geometry import Polygon
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import Colour, Material, Mesh
 from perception_fm.synth.world.face_patterns import cap_faces, patch_faces, ring_faces
-from perception_fm.synth.world.facets import WHITE, box_sides, box_uv, faceted, outward, surface
+from perception_fm.synth.world.ground.facets import WHITE, box_sides, box_uv, faceted, outward, surface
 
 merged = Mesh.merged
 PLAIN = Material(albedo=(0.5, 0.5, 0.5))

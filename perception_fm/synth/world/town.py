@@ -10,16 +10,16 @@ import numpy as np
 from perception_fm.errors import ConfigError
 from perception_fm.synth.scene import Scene
 from perception_fm.synth.world.config import WorldConfig
-from perception_fm.synth.world.cross_section import Lane
-from perception_fm.synth.world.crowd import people_the_pavements
-from perception_fm.synth.world.palette import Palette
+from perception_fm.synth.world.ground.cross_section import Lane
+from perception_fm.synth.world.ground.roadway import build_roadway
+from perception_fm.synth.world.placing.crowd import people_the_pavements
+from perception_fm.synth.world.placing.palette import Palette
+from perception_fm.synth.world.placing.roadside import place_furniture, place_landmarks, plant
+from perception_fm.synth.world.placing.rows import build_rows
+from perception_fm.synth.world.placing.site import Clearing, Site
+from perception_fm.synth.world.placing.traffic import drive_traffic, park_vehicles, wait_in_side_roads
 from perception_fm.synth.world.road_line import RoadLine
-from perception_fm.synth.world.roadside import place_furniture, place_landmarks, plant
-from perception_fm.synth.world.roadway import build_roadway
-from perception_fm.synth.world.rows import build_rows
-from perception_fm.synth.world.site import Clearing, Site
-from perception_fm.synth.world.textures import texture_library
-from perception_fm.synth.world.traffic import drive_traffic, park_vehicles, wait_in_side_roads
+from perception_fm.synth.world.textures.library import texture_library
 
 
 @dataclass(frozen=True, eq=False)

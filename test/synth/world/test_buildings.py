@@ -7,9 +7,9 @@ import pytest
 
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import Mesh
-from perception_fm.synth.world.building_parts import gable_roof, gables, opening, upright
-from perception_fm.synth.world.buildings import BUILDING_STYLES, building
-from perception_fm.synth.world.textures import TEXTURE_NAMES, coated
+from perception_fm.synth.world.buildings.building import BUILDING_STYLES, building
+from perception_fm.synth.world.buildings.building_parts import gable_roof, gables, opening, upright
+from perception_fm.synth.world.textures.library import TEXTURE_NAMES, coated
 
 SEEDS = range(40)
 SIZES = ((8.0, 9.0, 7.0), (14.0, 10.0, 12.0), (24.0, 15.0, 19.0), (80.0, 60.0, 60.0), (4.0, 4.0, 3.0))

@@ -8,8 +8,8 @@ import pytest
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.labels import KINDS
 from perception_fm.synth.scene import Asset, Mesh
-from perception_fm.synth.world import furniture
-from perception_fm.synth.world.textures import TEXTURE_NAMES
+from perception_fm.synth.world.street import furniture
+from perception_fm.synth.world.textures.library import TEXTURE_NAMES
 
 SEEDS = range(20)
 # Name -> the kinds of its parts, most triangles.

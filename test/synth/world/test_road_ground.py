@@ -7,8 +7,8 @@ import pytest
 from road_rays import RaysDown
 
 from perception_fm.synth.world.config import WorldConfig
-from perception_fm.synth.world.roadway import BEYOND_M, Roadway, build_roadway
-from perception_fm.synth.world.tunnel import CEILING_M
+from perception_fm.synth.world.ground.roadway import BEYOND_M, Roadway, build_roadway
+from perception_fm.synth.world.ground.tunnel import CEILING_M
 
 CASES = {
     "straight": WorldConfig(),

@@ -9,9 +9,9 @@ import pytest
 
 from perception_fm.errors import ConfigError
 from perception_fm.synth.world.config import WorldConfig
-from perception_fm.synth.world.cross_section import cross_section
-from perception_fm.synth.world.profile import CALM_START_M, build_profile
-from perception_fm.synth.world.zones import turn_radius_m, zones
+from perception_fm.synth.world.ground.cross_section import cross_section
+from perception_fm.synth.world.ground.profile import CALM_START_M, build_profile
+from perception_fm.synth.world.ground.zones import turn_radius_m, zones
 
 SEEDS = range(6)
 

@@ -9,10 +9,10 @@ import pytest
 
 from perception_fm.synth.scene import Material, Mesh
 from perception_fm.synth.world.config import WorldConfig
-from perception_fm.synth.world.occupancy import ASPHALT, SOLID, Occupancy
-from perception_fm.synth.world.plan import Area
-from perception_fm.synth.world.profile import build_profile
-from perception_fm.synth.world.ribbon import Carriageway, clipped, strip, tessellation
+from perception_fm.synth.world.ground.plan import Area
+from perception_fm.synth.world.ground.profile import build_profile
+from perception_fm.synth.world.ground.ribbon import Carriageway, clipped, strip, tessellation
+from perception_fm.synth.world.placing.occupancy import ASPHALT, SOLID, Occupancy
 from perception_fm.synth.world.road_line import RoadLine
 
 PAINT = Material((0.6, 0.6, 0.6))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from perception_fm.synth.world.config import WorldConfig
-from perception_fm.synth.world.crowd import Walk
-from perception_fm.synth.world.profile import build_profile
-from perception_fm.synth.world.site import Clearing
+from perception_fm.synth.world.ground.profile import build_profile
+from perception_fm.synth.world.placing.crowd import Walk
+from perception_fm.synth.world.placing.site import Clearing
+from perception_fm.synth.world.placing.traffic import Clock, LaneDrive, enters
 from perception_fm.synth.world.town import World, build_world
-from perception_fm.synth.world.traffic import Clock, LaneDrive, enters
 
 STRAIGHT = build_profile(WorldConfig(), 0)
 SPAN = (-30.0, 400.0)

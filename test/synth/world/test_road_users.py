@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from perception_fm.synth.scene import Asset, Mesh
-from perception_fm.synth.world.figure import CLOTH, SKIN, joint
-from perception_fm.synth.world.people import mirrored, pedestrian, standing, walking
-from perception_fm.synth.world.trucks import CARGO, TARPAULIN
-from perception_fm.synth.world.two_wheelers import cyclist, motorcyclist
-from perception_fm.synth.world.vehicle_parts import (
+from perception_fm.synth.world.users.figure import CLOTH, SKIN, joint
+from perception_fm.synth.world.users.people import mirrored, pedestrian, standing, walking
+from perception_fm.synth.world.users.trucks import CARGO, TARPAULIN
+from perception_fm.synth.world.users.two_wheelers import cyclist, motorcyclist
+from perception_fm.synth.world.users.vehicle_parts import (
     GLASS,
     LAMP_CLEAR,
     LAMP_RED,
@@ -21,7 +21,7 @@ from perception_fm.synth.world.vehicle_parts import (
     TYRE,
     paint_colour,
 )
-from perception_fm.synth.world.vehicles import bus, bus_side, car, truck, truck_rear, van
+from perception_fm.synth.world.users.vehicles import bus, bus_side, car, truck, truck_rear, van
 
 SEEDS = range(24)
 # Builder -> kinds of its parts, most triangles, length, width (mirrors included) and height in metres, at least and at

@@ -8,10 +8,10 @@ from road_rays import RaysDown
 
 from perception_fm.errors import ConfigError
 from perception_fm.synth.world.config import WorldConfig
-from perception_fm.synth.world.occupancy import SOLID
-from perception_fm.synth.world.palette import Palette
-from perception_fm.synth.world.roadway import build_roadway
-from perception_fm.synth.world.site import CLEARANCE_M, THINGS, Clearing, Site, upright
+from perception_fm.synth.world.ground.roadway import build_roadway
+from perception_fm.synth.world.placing.occupancy import SOLID
+from perception_fm.synth.world.placing.palette import Palette
+from perception_fm.synth.world.placing.site import CLEARANCE_M, THINGS, Clearing, Site, upright
 from perception_fm.synth.world.town import World, build_world
 
 CASES = {

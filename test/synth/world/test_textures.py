@@ -9,12 +9,12 @@ import pytest
 
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import TEXTURE_SIZE
-from perception_fm.synth.world import textures
-from perception_fm.synth.world.facade_textures import FACADES
-from perception_fm.synth.world.patterns import cells, courses, noise, scattered, wandering_lines
-from perception_fm.synth.world.shop_textures import SHOPS
-from perception_fm.synth.world.texture_maps import bake, decoded, plain
-from perception_fm.synth.world.textures import TEXTURE_NAMES, cell_uv, coated, texture_library
+from perception_fm.synth.world.textures import library as textures
+from perception_fm.synth.world.textures.facade_textures import FACADES
+from perception_fm.synth.world.textures.library import TEXTURE_NAMES, cell_uv, coated, texture_library
+from perception_fm.synth.world.textures.patterns import cells, courses, noise, scattered, wandering_lines
+from perception_fm.synth.world.textures.shop_textures import SHOPS
+from perception_fm.synth.world.textures.texture_maps import bake, decoded, plain
 
 REPEATING = sorted(name for name in TEXTURE_NAMES if coated(name).tile_m != 1.0 or name in ("wood", "needles", "bark"))
 # Mean linear reflectance over the three channels; ECOSTRESS library and Oke, Boundary Layer Climates, table 1.1.

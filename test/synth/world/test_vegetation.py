@@ -7,8 +7,8 @@ import pytest
 
 from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import Mesh
-from perception_fm.synth.world.foliage import crown, sprays
-from perception_fm.synth.world.vegetation import LEAVES, bush, hedge, street_tree, tree
+from perception_fm.synth.world.street.foliage import crown, sprays
+from perception_fm.synth.world.street.vegetation import LEAVES, bush, hedge, street_tree, tree
 
 SEEDS = range(60)
 BALL = [np.array([0.0, 0.0, 5.0])], [np.array([2.0, 2.0, 2.0])]

@@ -1,0 +1,1 @@
+"""Painted walls pasted into real clips with known poses."""

@@ -1,0 +1,1 @@
+"""Training frames in WebDataset shards."""

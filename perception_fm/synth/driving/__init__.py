@@ -1,0 +1,1 @@
+"""How the vehicle and the actors move, and what the vehicle's own sensors say of it."""

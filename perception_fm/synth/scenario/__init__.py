@@ -1,0 +1,1 @@
+"""What is to be rendered: scenarios in YAML, checked before anything runs."""

@@ -1,0 +1,1 @@
+"""What stands beside the road, and over it."""
