@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.labels import train_id
+from perception_fm.synth.world.road_line import RoadLine
 
 Colour = tuple[float, float, float]
 TEXTURE_SIZE = 512  # texels along each side of every texture, because they share one texture array
@@ -194,11 +195,15 @@ class Enclosure:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything that is there to be seen, but for weather and painted walls."""
+    """Everything that is there to be seen, but for weather and painted walls.
+
+    `road`, where there is one, says how the ground lies that mirrors the scene when it is wet.
+    """
 
     objects: tuple[SceneObject, ...]
     textures: Mapping[str, Texture] = field(default_factory=dict)
     enclosures: tuple[Enclosure, ...] = ()
+    road: RoadLine | None = None
 
     def __post_init__(self) -> None:
         wanted = {material.texture for item in self.objects for material in item.mesh.materials} - {""}

@@ -162,7 +162,7 @@ class Simulation:
         objects = (*world.scene.objects, *actor_objects(self.actors))
         wanted = {material.texture for item in objects for material in item.mesh.materials} | gallery.textures
         missing = sorted(wanted - {""} - set(world.scene.textures))
-        scene = Scene(objects, {**world.scene.textures, **texture_library(missing)}, world.scene.enclosures)
+        scene = Scene(objects, {**world.scene.textures, **texture_library(missing)}, world.scene.enclosures, plan.road)
         renderer = Renderer(
             scene, scenario.weather, gallery.surfaces, seed=scenario.seed, supersampling=self._supersampling
         )

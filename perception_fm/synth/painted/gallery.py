@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -86,7 +87,8 @@ class Gallery:
         radius_m = 0.0 if tunnels else float(rng.choice([0.0, 150.0, 400.0]))
         settings = WorldConfig(style=style, length_m=length_m, tunnels=tunnels, curve_radius_m=radius_m, traffic=0.5)
         world = build_world(settings, int(rng.integers(2**31)))
-        with Renderer(world.scene, self._weather, seed=config.seed) as renderer:
+        scene = replace(world.scene, road=world.road)
+        with Renderer(scene, self._weather, seed=config.seed) as renderer:
             there = world.road.pose(_OTHER_START_M, world.ego_lateral_m) @ self._mounting
             raised = Eye(there).moved(config.eye_up_m, config.eye_left_m).world_from_camera
             return foreign_print(renderer, surface, self._eye_of(surface), raised)

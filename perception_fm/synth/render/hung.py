@@ -58,11 +58,6 @@ class Hung:
         self._picture, self._depth = targets.samples, targets.depth
         self._depth.filter = (self._context.NEAREST, self._context.NEAREST)
 
-    def set_mirror_size(self, programs: Programs, size: tuple[int, int]) -> None:
-        """Size of the buffer that is drawn into, by which a mirror finds its picture."""
-        if self.is_mirror:
-            programs.set("u_mirror_size", (float(size[0]), float(size[1])))
-
     def plane(self, time_s: float) -> FloatArray:
         """(4,) of the face in the world, positive on the side that shows the picture."""
         corners = self._surface.face.pose(time_s).apply(self._surface.corners_m)

@@ -30,9 +30,12 @@ FloatArray = NDArray[np.float64]
 _DECAL_OFFSET = (-1.0, -2.0)  # polygon offset, factor and units: towards the viewer
 _LOD_BIAS = -0.8  # the isotropic choice blurs a road at a grazing angle; the samples of a pixel average what is left
 _MAX_ENCLOSURES = 4
+_MIRROR_AHEAD_M = 12.0  # where the plane of a wet road is taken: most of the road in the picture is about as far
+_REFLECTION_SAMPLING = 0.75  # a wet road blurs what it mirrors
 _CLIP_DISTANCE_0 = 0x3000  # GL_CLIP_DISTANCE0
 _SAMPLERS = {
     "u_albedo": 0, "u_relief": 1, "u_materials": 2, "u_sky": 3, "u_shadows": 4, "u_print": 5, "u_print_depth": 6,
+    "u_reflection": 7,
     "u_samples": 0,
 }  # fmt: skip
 _EVERYWHERE = (0.0, 0.0, 0.0, 1.0)  # a clip plane that cuts nothing
@@ -95,10 +98,14 @@ class Renderer:
         self._hung = [Hung(self.context, surface, table) for surface in surfaces]
         if sum(hung.is_mirror for hung in self._hung) > 1:
             raise RenderError("a scene has at most one mirror: mirrors in mirrors are not drawn")
+        self._road = scene.road
+        has_water = weather.wetness > 0.0 or any(item.kind == "puddle" for item in scene.objects)
+        self._is_mirroring = scene.road is not None and has_water
         self._load_textures(scene.textures, table)
         self._load_programs(scene)
         self._targets: dict[tuple[int, int], Targets] = {}
         self._mirror_targets: dict[tuple[int, int], Targets] = {}
+        self._reflection_targets: dict[tuple[int, int], Targets] = {}
 
     def __enter__(self) -> Renderer:
         return self
@@ -131,6 +138,8 @@ class Renderer:
         mirrors = [hung for hung in shown if hung.is_mirror]
         if picture:
             self._render_shadows(view, solid, shown)
+            if self._is_mirroring:
+                self._render_wet_road(shot, solid, shown)
         for mirror in mirrors:
             self._render_mirror(mirror, shot, solid, picture=picture)
         radiance = np.zeros((view.height, view.width, 3), dtype=np.float32)
@@ -147,10 +156,12 @@ class Renderer:
             found = targets.read_truth()
         return RenderedFrame(view, radiance, found)
 
-    def _targets_of(self, known: dict[tuple[int, int], Targets], view: View) -> Targets:
+    def _targets_of(
+        self, known: dict[tuple[int, int], Targets], view: View, supersampling: float | None = None
+    ) -> Targets:
         size = (view.width, view.height)
         if size not in known:
-            known[size] = Targets(self.context, *size, self._supersampling)
+            known[size] = Targets(self.context, *size, supersampling or self._supersampling)
         return known[size]
 
     def _load_textures(self, textures: dict[str, Texture], table: MaterialTable) -> None:
@@ -179,7 +190,8 @@ class Renderer:
     def _load_programs(self, scene: Scene) -> None:
         boxes = scene.enclosures
         vertex, surface = shader("scene.vert"), shader("surface.glsl")
-        light = f"#define ENCLOSURES {len(boxes)}\n" + shader("light.glsl")
+        wet = "#define WET_ROAD\n" if self._is_mirroring else ""
+        light = f"{wet}#define ENCLOSURES {len(boxes)}\n" + shader("light.glsl")
         context, printed, screen = self.context, shader("print.glsl"), shader("screen.vert")
         self._picture = Programs(context, vertex, surface + light + shader("picture.frag"), has_variants=True)
         self._truth = Programs(context, vertex, surface + shader("truth.frag"))
@@ -240,11 +252,36 @@ class Renderer:
         self.context.disable_direct(_CLIP_DISTANCE_0)
         mirror.reflects(targets)
 
+    def _render_wet_road(self, shot: _Shot, solid: Sequence[Placed], shown: Sequence[Hung]) -> None:
+        """What the road mirrors, in its plane some way ahead; where it bends away from that, it mirrors the sky."""
+        assert self._road is not None
+        ahead = shot.view.world_from_camera.apply(np.array([0.0, 0.0, _MIRROR_AHEAD_M]))
+        station = float(self._road.nearest(ahead[None])[0][0])
+        ground = self._road.pose(station)
+        normal = ground.rotation[:, 2]
+        plane = np.append(normal, -float(normal @ ground.translation_m))
+        targets = self._targets_of(self._reflection_targets, shot.view, _REFLECTION_SAMPLING)
+        self._sky.use(_SAMPLERS["u_reflection"])  # any texture but the one that is drawn into
+        for programs in (self._picture, self._print_picture):
+            programs.set("u_mirrors", 0.0)
+        set_uniform(self._backdrop, "u_sun_light", (0.0, 0.0, 0.0))  # its glint is computed where it falls
+        self.context.enable_direct(_CLIP_DISTANCE_0)
+        self._draw_picture(shot.reflected(plane), solid, [hung for hung in shown if not hung.is_mirror], targets)
+        self.context.disable_direct(_CLIP_DISTANCE_0)
+        set_uniform(self._backdrop, "u_sun_light", self.sky.sun_light)
+        targets.samples.build_mipmaps()
+        targets.samples.filter = (self.context.LINEAR_MIPMAP_LINEAR, self.context.LINEAR)
+        targets.samples.repeat_x = targets.samples.repeat_y = False
+        targets.samples.use(_SAMPLERS["u_reflection"])
+        for programs in (self._picture, self._print_picture):
+            programs.set("u_mirrors", 1.0)
+            programs.set("u_mirror_plane", plane)
+
     def _draw_picture(self, shot: _Shot, solid: Sequence[Placed], shown: Sequence[Hung], targets: Targets) -> None:
         targets.samples_buffer.use()
         targets.samples_buffer.clear(depth=1.0)
-        for hung in shown:
-            hung.set_mirror_size(self._print_picture, targets.fine_size)
+        for programs in (self._picture, self._print_picture):
+            programs.set("u_mirror_size", tuple(float(side) for side in targets.fine_size))
         self._draw_world(self._picture, self._print_picture, shot, solid, shown)
         k, view = shot.view.intrinsics, shot.view
         # `at` of the screen's triangle runs from 0 to 1 over the edges of the pixels.
@@ -257,8 +294,7 @@ class Renderer:
     def _draw_truth(self, shot: _Shot, solid: Sequence[Placed], shown: Sequence[Hung], targets: Targets) -> None:
         targets.truth_buffer.use()
         targets.truth_buffer.clear(depth=1.0)
-        for hung in shown:
-            hung.set_mirror_size(self._print_truth, (shot.view.width, shot.view.height))
+        self._print_truth.set("u_mirror_size", (float(shot.view.width), float(shot.view.height)))
         self._draw_world(self._truth, self._print_truth, shot, solid, shown, targets.truth_buffer)
 
     def _draw_world(

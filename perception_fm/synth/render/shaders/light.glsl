@@ -15,6 +15,16 @@ uniform vec4 u_box_half[ENCLOSURES];  // half size, light of the lamps
 uniform float u_box_fade[ENCLOSURES];
 #endif
 
+#ifdef WET_ROAD
+uniform mat4 u_camera_from_world;
+uniform sampler2D u_reflection;   // the scene upside down in the plane of the road, BGR
+uniform vec4 u_mirror_plane;
+uniform vec2 u_mirror_size;       // of the buffer that is drawn into
+uniform float u_mirrors;          // 0 while the reflection itself is drawn
+
+const float RIPPLE = 0.15;        // by how much of the picture a full tilt of the surface shifts what it mirrors
+#endif
+
 const float PI = 3.14159265;
 const float CASCADES = 4.0;
 
@@ -105,7 +115,14 @@ vec3 lit(vec3 albedo, float roughness, float metallic, vec3 normal, vec3 bumped,
     vec4 r = roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
     float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
     vec3 reflectance = f0 * (-1.04 * a004 + r.z) + (1.04 * a004 + r.w);
-    radiance += reflectance * (sky_towards(reflect(-view, bumped), 1.0 + 7.0 * roughness) * open_sky + 0.4 * roof.y);
+    vec3 seen = sky_towards(reflect(-view, bumped), 1.0 + 7.0 * roughness) * open_sky + 0.4 * roof.y;
+#ifdef WET_ROAD
+    float level = abs(dot(u_mirror_plane, vec4(world, 1.0)));
+    float mirrors = u_mirrors * smoothstep(0.9, 0.98, normal.z) * (1.0 - smoothstep(0.15, 0.5, level));
+    vec2 at = gl_FragCoord.xy / u_mirror_size + (mat3(u_camera_from_world) * (bumped - normal)).xy * RIPPLE;
+    seen = mix(seen, textureLod(u_reflection, at, 9.0 * roughness).bgr, mirrors);
+#endif
+    radiance += reflectance * seen;
 #endif
     return radiance;
 }

@@ -3,6 +3,10 @@ out vec4 f_radiance;
 
 void main() {
     vec3 normal = normalize(v_normal);
+#ifdef WET_ROAD
+    // The ground, seen from below, must not hide what it mirrors.
+    if (u_mirrors == 0.0 && normal.z > 0.7 && dot(normal, u_eye - v_world) < 0.0) discard;
+#endif
     if (dot(normal, u_eye - v_world) < 0.0) normal = -normal;
     Surface here = surface_here(normal);
     vec3 bumped = normal;

@@ -3,7 +3,9 @@ uniform sampler2D u_print;          // radiance, BGR
 uniform sampler2D u_print_depth;    // inf: pictured sky, NaN: no scene is pictured
 uniform mat4 u_texture_from_face;   // to (u w, v w, z from the eye, w)
 uniform vec4 u_print_light;         // gain, 1 if emissive, radiance that paint shows as white, 1 if a mirror
-uniform vec2 u_mirror_size;
+#ifndef WET_ROAD
+uniform vec2 u_mirror_size;         // of the buffer that is drawn into
+#endif
 
 const float PAINT_WHITE = 0.92;     // reflectance of fresh white paint
 
