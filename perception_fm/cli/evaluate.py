@@ -34,7 +34,7 @@ def wall(result_folder: Path, drive: Path, near_m: float, output: Path | None) -
     from perception_fm.evaluation.results import write_json
     from perception_fm.evaluation.wall import judge_wall, read_frames, wall_distances
     from perception_fm.evaluation.wall_in_bag import bag_wall_distances
-    from perception_fm.synth.composite_drive import read_meta
+    from perception_fm.synth.composite.composite_drive import read_meta
 
     is_bag = drive.is_file() or (drive / "metadata.yaml").is_file()
     truth = bag_wall_distances(drive) if is_bag else wall_distances(read_meta(drive))

@@ -19,7 +19,7 @@ def _list_settings(ctx: click.Context, _: click.Parameter, is_given: bool) -> No
     if not is_given:
         return
     from perception_fm.config import settings
-    from perception_fm.synth.drive import DriveConfig
+    from perception_fm.synth.planar.drive import DriveConfig
 
     for item in settings(DriveConfig):
         click.echo(f"{item.name}={item.default}  {item.metadata['help']}")
@@ -117,9 +117,9 @@ def composite(
     The canvas shows the clip's own frame at the sweet spot, so that it cannot be seen from there. Writes a complete
     drive folder; its meta.json says where the wall stands and how far it is in every frame.
     """
-    from perception_fm.synth.composite_drive import composite_drive, read_image, read_meta
-    from perception_fm.synth.compositor import PrintOptions
-    from perception_fm.synth.painted_wall import WallPlacement
+    from perception_fm.synth.composite.composite_drive import composite_drive, read_image, read_meta
+    from perception_fm.synth.composite.compositor import PrintOptions
+    from perception_fm.synth.painted.painted_wall import WallPlacement
 
     placement = WallPlacement(width_m, height_m, distance_m, lateral_m, math.radians(slant_deg), math.radians(lean_deg))
     frames = composite_drive(
@@ -156,7 +156,7 @@ def composite(
 def drive(output: Path, assignments: tuple[str, ...]) -> None:
     """Render a drive through a procedural street, towards a painted wall, with depth, labels and poses."""
     from perception_fm.config import from_mapping
-    from perception_fm.synth.drive import DriveConfig, plan_drive, write_drive
+    from perception_fm.synth.planar.drive import DriveConfig, plan_drive, write_drive
 
     config = from_mapping(DriveConfig, _parsed(assignments))
     total = len(plan_drive(config).stamps_ns)
@@ -171,7 +171,7 @@ def drive(output: Path, assignments: tuple[str, ...]) -> None:
 def demo_clip(output: Path, overwrite: bool) -> None:
     """Make the clip that ships with the package: a street and a painted wall, as an MCAP bag of at most 6 MB."""
     from perception_fm.synth.demo_clip import DEMO_CLIP, write_demo_clip
-    from perception_fm.synth.drive import plan_drive
+    from perception_fm.synth.planar.drive import plan_drive
 
     total = len(plan_drive(DEMO_CLIP).stamps_ns)
     for _ in tqdm(write_demo_clip(output, overwrite=overwrite), total=total, unit="frame", disable=None):

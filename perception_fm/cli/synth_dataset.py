@@ -25,9 +25,9 @@ def dataset(spec: Path, output: Path, workers: int) -> None:
     The same command goes on where an earlier run stopped, whatever stopped it. What a shard holds depends on the
     specification alone, not on the number of processes.
     """
-    from perception_fm.synth.dataset import DatasetWriter, read_index
-    from perception_fm.synth.dataset_config import read_spec
-    from perception_fm.synth.dataset_source import simulated
+    from perception_fm.synth.dataset.config import read_spec
+    from perception_fm.synth.dataset.dataset import DatasetWriter, read_index
+    from perception_fm.synth.dataset.source import simulated
 
     writer = DatasetWriter(read_spec(spec), output, simulated)
     for _ in progress(writer.write(workers), writer.frames_missing):

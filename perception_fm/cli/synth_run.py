@@ -41,7 +41,7 @@ def run(
     phantoms (docs/data_format.md). The bag appears under its name only when it is complete.
     """
     from perception_fm.synth.recording import record
-    from perception_fm.synth.scenario_cases import find_case
+    from perception_fm.synth.scenario.cases import find_case
     from perception_fm.synth.simulation import Simulation
 
     given = [*assignments, *([f"seed={seed}"] if seed is not None else [])]
@@ -58,8 +58,8 @@ def run(
 @click.option("--split", type=click.Choice(["dev", "test"]), help="Split of the cases.  [default: dev]")
 def cases(scenario: str | None, split: str | None) -> None:
     """List the cases of a scenario file with their seeds; without SCENARIO, the files that come with the package."""
-    from perception_fm.synth.scenario_cases import cases as cases_of
-    from perception_fm.synth.scenario_library import library
+    from perception_fm.synth.scenario.cases import cases as cases_of
+    from perception_fm.synth.scenario.library import library
 
     if scenario is None:
         for name, file in library().items():

@@ -24,7 +24,7 @@ def sheet(spec: Path | None, output: Path, columns: int, tile_width: int) -> Non
     import cv2
 
     from perception_fm.synth.contact_sheet import draw_tiles, read_sheet, sheet_of
-    from perception_fm.synth.scenario_library import config_file
+    from perception_fm.synth.scenario.library import config_file
 
     shots = read_sheet(spec or config_file("contact_sheet.yaml"))
     tiles = list(progress(draw_tiles(shots, tile_width), len(shots), "picture"))

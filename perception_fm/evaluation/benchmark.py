@@ -17,7 +17,7 @@ from perception_fm.errors import PerceptionError
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.pipeline import PerceptionPipeline
-from perception_fm.synth.drive import DriveConfig, SyntheticDrive
+from perception_fm.synth.planar.drive import DriveConfig, SyntheticDrive
 from perception_fm.types import CameraFrame
 
 WIDTH_PX, HEIGHT_PX, FOCAL_PX, RATE_HZ = 1280, 720, 1000.0, 30.0  # the benchmark camera

@@ -11,11 +11,11 @@ import numpy as np
 
 from perception_fm.errors import PerceptionError
 from perception_fm.evaluation.benchmark import Timing
-from perception_fm.synth.dataset_source import sample_of
+from perception_fm.synth.dataset.sample_codec import CHANNELS, encode
+from perception_fm.synth.dataset.shard import write_shard
+from perception_fm.synth.dataset.source import sample_of
 from perception_fm.synth.render.renderer import Renderer
-from perception_fm.synth.sample_codec import CHANNELS, encode
-from perception_fm.synth.scenario import build_scenario
-from perception_fm.synth.shard import write_shard
+from perception_fm.synth.scenario.scenario import build_scenario
 from perception_fm.synth.simulation import Simulation
 
 Step = Callable[[int], object]

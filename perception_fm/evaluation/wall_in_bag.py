@@ -12,7 +12,7 @@ from perception_fm.bags.message_types import deserialize
 from perception_fm.bags.reader import BagReader
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.synth.painted_wall import PaintedWall
+from perception_fm.synth.painted.painted_wall import PaintedWall
 
 _POSE_TYPE = "geometry_msgs/msg/PoseStamped"
 
