@@ -4,40 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import click
-import yaml
 from tqdm import tqdm
 
 from perception_fm.cli import synth_dataset, synth_run, synth_sheet
-from perception_fm.errors import ConfigError
-
-
-def _list_settings(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
-    """Answer `--list`."""
-    if not is_given:
-        return
-    from perception_fm.config import settings
-    from perception_fm.synth.planar.drive import DriveConfig
-
-    for item in settings(DriveConfig):
-        click.echo(f"{item.name}={item.default}  {item.metadata['help']}")
-    ctx.exit()
-
-
-def _parsed(assignments: tuple[str, ...]) -> dict[str, Any]:
-    """NAME=VALUE pairs with YAML values. Raises `ConfigError` for anything else."""
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not (name and equals):
-            raise ConfigError(f"a setting is given as NAME=VALUE, got {assignment!r}")
-        try:
-            values[name] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{name}: {text!r} is not a value") from error
-    return values
 
 
 @click.group("synth")
@@ -139,42 +110,3 @@ def composite(
     click.echo(
         f"{output}: {count} frames with a {width_m:g} x {height_m:g} m wall {distance_m:g} m after frame {sweet_spot}"
     )
-
-
-@command.command("drive")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Drive folder to write.")
-@click.option("-s", "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting; see --list.")
-@click.option(
-    "--list",
-    "is_listing",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_list_settings,
-    help="Show all settings with their defaults and stop.",
-)
-def drive(output: Path, assignments: tuple[str, ...]) -> None:
-    """Render a drive through a procedural street, towards a painted wall, with depth, labels and poses."""
-    from perception_fm.config import from_mapping
-    from perception_fm.synth.planar.drive import DriveConfig, plan_drive, write_drive
-
-    config = from_mapping(DriveConfig, _parsed(assignments))
-    total = len(plan_drive(config).stamps_ns)
-    for _ in tqdm(write_drive(config, output), total=total, unit="frame", disable=None):
-        pass
-    click.echo(f"{output}: {total} frames")
-
-
-@command.command("demo-clip")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Bag to write.")
-@click.option("--overwrite", is_flag=True, help="Replace a bag of that name.")
-def demo_clip(output: Path, overwrite: bool) -> None:
-    """Make the clip that ships with the package: a street and a painted wall, as an MCAP bag of at most 6 MB."""
-    from perception_fm.synth.demo_clip import DEMO_CLIP, write_demo_clip
-    from perception_fm.synth.planar.drive import plan_drive
-
-    total = len(plan_drive(DEMO_CLIP).stamps_ns)
-    for _ in tqdm(write_demo_clip(output, overwrite=overwrite), total=total, unit="frame", disable=None):
-        pass
-    size_mb = sum(file.stat().st_size for file in output.iterdir()) / 1e6
-    click.echo(f"{output}: {total} frames, {size_mb:.1f} MB")

@@ -1,57 +1,54 @@
-"""The shipped clip, and the command that makes it."""
+"""The clip that ships with the package is a recording of the scenario `demo`."""
 
-import dataclasses
 import json
 from importlib.resources import files
 
+import cv2
+import numpy as np
 import pytest
-import yaml
-from rosbags.rosbag2 import Reader
 
-from perception_fm.errors import BagError
-from perception_fm.synth import demo_clip
-from perception_fm.synth.planar.drive import DriveConfig, plan_drive
+from perception_fm.bags.message_types import deserialize
+from perception_fm.bags.reader import BagReader
+from perception_fm.synth.scenario.library import find_scenario
+from perception_fm.synth.scenario.scenario import build_scenario, read_document
+from perception_fm.synth.simulation import Simulation
 
-TINY = DriveConfig(width_px=160, height_px=96, focal_px=125.0, rate_hz=3.0, travel_m=12.0, sweet_spot_m=12.0)
+MAX_BYTES = 6_000_000  # the clip lies in the repository and in every installation
+CLIP = files("perception_fm") / "demo_data" / "painted_wall"
 IMAGE, INFO = "/camera/front/image_raw/compressed", "/camera/front/camera_info"
 
 
-def counts(bag) -> dict[str, int]:
-    with Reader(bag) as reader:
-        return {connection.topic: connection.msgcount for connection in reader.connections}
+@pytest.fixture(scope="module")
+def scenario():
+    return build_scenario(read_document(find_scenario("demo")))
 
 
-def wall_of(bag) -> dict[str, object]:
-    information = yaml.safe_load((bag / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
-    return json.loads(information["custom_data"]["wall"])
+def test_clip_is_small_and_has_what_the_node_needs(scenario):
+    assert sum(file.stat().st_size for file in CLIP.iterdir()) <= MAX_BYTES
+    with BagReader(CLIP) as bag:
+        counts = bag.counts
+    frames = len(Simulation(scenario))
+    assert counts[IMAGE] == counts[INFO] == frames
+    assert counts["/odometry"] >= frames
+    assert counts["/tf_static"] >= 1
 
 
-def test_clip_has_what_the_node_needs(tmp_path):
-    frames = len(plan_drive(TINY).stamps_ns)
-    assert list(demo_clip.write_demo_clip(tmp_path / "clip", config=TINY)) == list(range(frames))
-    found = counts(tmp_path / "clip")
-    assert found[IMAGE] == found[INFO] == found["/odometry"] == found["/tf"] == frames
-    assert found["/tf_static"] == 1
-    assert wall_of(tmp_path / "clip")["width_m"] == TINY.wall_width_m
+def test_wall_of_the_clip_is_that_of_the_scenario(scenario):
+    with BagReader(CLIP) as bag:
+        wall = json.loads(bag.custom_data["wall"])
+    assert wall["width_m"] == scenario.walls[0].width_m
+    assert wall["height_m"] == scenario.walls[0].height_m
 
 
-def test_too_large_clip_is_refused_and_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo_clip, "MAX_BYTES", 10_000)
-    with pytest.raises(BagError, match="lower jpeg_quality"):
-        list(demo_clip.write_demo_clip(tmp_path / "clip", config=TINY))
-    assert not (tmp_path / "clip").exists()
-
-
-def test_existing_bag_is_refused_unless_asked(tmp_path):
-    config = dataclasses.replace(TINY, travel_m=2.0, sweet_spot_m=5.0)
-    list(demo_clip.write_demo_clip(tmp_path / "clip", config=config))
-    with pytest.raises(BagError, match="exists already"):
-        list(demo_clip.write_demo_clip(tmp_path / "clip", config=config))
-    list(demo_clip.write_demo_clip(tmp_path / "clip", config=config, overwrite=True))
-
-
-def test_shipped_clip_is_the_configured_one():
-    bag = files("perception_fm") / "demo_data" / "painted_wall"
-    assert counts(bag)[IMAGE] == len(plan_drive(demo_clip.DEMO_CLIP).stamps_ns)
-    assert wall_of(bag)["width_m"] == demo_clip.DEMO_CLIP.wall_width_m
-    assert sum(file.stat().st_size for file in bag.iterdir()) <= demo_clip.MAX_BYTES
+@pytest.mark.usefixtures("opengl")
+@pytest.mark.parametrize("number", [0, 60])
+def test_pictures_of_the_clip_are_those_of_the_scenario(scenario, number):
+    with BagReader(CLIP) as bag:
+        _, msgtype, _, cdr = list(bag.messages([IMAGE]))[number]
+    picture = cv2.imdecode(np.frombuffer(deserialize(cdr, msgtype).data, np.uint8), cv2.IMREAD_COLOR)
+    with Simulation(scenario) as simulation:
+        frame = simulation.frame(number, truth=False)
+    difference = np.abs(picture.astype(float) - frame.picture)
+    assert (
+        difference.mean() < 6.0
+    )  # JPEG at this quality, and another OpenGL driver; another world differs by 30 and more
