@@ -19,6 +19,7 @@ from perception_fm.synth.labels import train_id
 from perception_fm.synth.world.road_line import RoadLine
 
 Colour = tuple[float, float, float]
+MAX_ENCLOSURES = 4  # that the shaders take
 TEXTURE_SIZE = 512  # texels along each side of every texture, because they share one texture array
 
 

@@ -22,14 +22,13 @@ from perception_fm.synth.render.projection import clip_from_camera, matrix, refl
 from perception_fm.synth.render.shadow_map import ShadowMap
 from perception_fm.synth.render.sky import make_sky
 from perception_fm.synth.render.targets import Targets
-from perception_fm.synth.scene import TEXTURE_SIZE, Scene, Texture
+from perception_fm.synth.scene import MAX_ENCLOSURES, TEXTURE_SIZE, Scene, Texture
 from perception_fm.synth.world.config import WeatherConfig
 
 FloatArray = NDArray[np.float64]
 
 _DECAL_OFFSET = (-1.0, -2.0)  # polygon offset, factor and units: towards the viewer
 _LOD_BIAS = -0.8  # the isotropic choice blurs a road at a grazing angle; the samples of a pixel average what is left
-_MAX_ENCLOSURES = 4
 _MIRROR_AHEAD_M = 12.0  # where the plane of a wet road is taken: most of the road in the picture is about as far
 _REFLECTION_SAMPLING = 0.75  # a wet road blurs what it mirrors
 _CLIP_DISTANCE_0 = 0x3000  # GL_CLIP_DISTANCE0
@@ -82,8 +81,8 @@ class Renderer:
         seed: int = 0,
         supersampling: float = 1.5,
     ) -> None:
-        if len(scene.enclosures) > _MAX_ENCLOSURES:
-            raise RenderError(f"a scene has at most {_MAX_ENCLOSURES} enclosures, got {len(scene.enclosures)}")
+        if len(scene.enclosures) > MAX_ENCLOSURES:
+            raise RenderError(f"a scene has at most {MAX_ENCLOSURES} enclosures, got {len(scene.enclosures)}")
         if not 1.0 <= supersampling <= 4.0:
             raise RenderError(f"supersampling lies between 1 and 4, got {supersampling}")
         self.sky = make_sky(weather, seed)

@@ -15,6 +15,7 @@ from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.scenario.actor_config import ActorConfig
 from perception_fm.synth.scenario.drive_config import DriveConfig
 from perception_fm.synth.scenario.wall_reach import HALF_WAY_M, first_in_way, nearest_station_m
+from perception_fm.synth.scene import MAX_ENCLOSURES
 from perception_fm.synth.sensor.camera import SensorCamera
 from perception_fm.synth.sensor.config import CameraConfig
 from perception_fm.synth.sensor.lens import Lens
@@ -41,6 +42,11 @@ def check_scenario(
 ) -> None:
     """Raises `ConfigError` for the first thing that cannot be."""
     zones(world)
+    if len(world.tunnels) > MAX_ENCLOSURES:
+        raise ConfigError(f"world.tunnels: at most {MAX_ENCLOSURES} tunnels are rendered, got {len(world.tunnels)}")
+    mirrors = [number for number, wall in enumerate(walls) if wall.canvas == "mirror"]
+    if len(mirrors) > 1:
+        raise ConfigError(f"walls.{mirrors[1]}.canvas: at most one mirror, walls.{mirrors[0]} is one already")
     if not _CAMERA_NAME.fullmatch(camera.name):
         raise ConfigError(f"camera.name: letters, digits and _ make a topic's name, got {camera.name!r}")
     Lens(camera)

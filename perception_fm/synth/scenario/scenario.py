@@ -53,6 +53,19 @@ class Scenario(ScenarioGroups):
         check_scenario(self.world, self.camera, self.drive, self.walls, self.actors, self.seed)
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """YAML wants keys to be unique; PyYAML would let the last of them win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping of a node. Raises `yaml.YAMLError` for a key that is there twice."""
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """The scenario of a file, or of the library's file of that name; `overrides` as `drive.speed_mps=20`.
 
@@ -76,7 +89,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
     """The file's values, not yet checked. Raises `ConfigError` for what is no YAML mapping."""
     file = find_scenario(path)
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = yaml.load(file.read_text(encoding="utf-8"), _StrictLoader)
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -135,7 +135,22 @@ def test_override_of_what_is_not_there_is_refused(tmp_path, overrides, message):
         load_scenario(written(tmp_path, "seed: 5\nwalls: [{station_m: 90}]\n"), overrides)
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "{", "3: 4", "\0"])
+@pytest.mark.parametrize("text", ["seed: 1\nseed: 2", "world: {style: town, style: suburb}"])
+def test_key_that_is_there_twice_is_refused(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"(seed|style) is given twice"):
+        load_scenario(written(tmp_path, text))
+
+
+def test_more_than_the_renderer_takes_is_refused_with_the_key(tmp_path):
+    road = "world: {length_m: 900, style: country, tunnels: [100, 200, 300, 400, 500]}\n"
+    with pytest.raises(ConfigError, match=r"world\.tunnels: at most 4"):
+        load_scenario(written(tmp_path, road))
+    mirrors = "walls: [{canvas: mirror, station_m: 90}, {canvas: mirror, station_m: 95}]\n"
+    with pytest.raises(ConfigError, match=r"walls\.1\.canvas: at most one mirror"):
+        load_scenario(written(tmp_path, mirrors))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{", "3: 4", "\0", "? [1, 2]\n: 3"])
 def test_file_that_is_no_scenario_is_refused(tmp_path, text):
     with pytest.raises(ConfigError):
         load_scenario(written(tmp_path, text))
