@@ -9,7 +9,7 @@ from road_rays import RaysDown
 from perception_fm.errors import ConfigError
 from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.roadway import build_roadway
-from perception_fm.synth.world.placing.occupancy import SOLID
+from perception_fm.synth.world.placing.occupancy import SOLID, TALL
 from perception_fm.synth.world.placing.palette import Palette
 from perception_fm.synth.world.placing.site import CLEARANCE_M, THINGS, Clearing, Site, upright
 from perception_fm.synth.world.town import World, build_world
@@ -139,6 +139,16 @@ def test_a_taken_place_is_not_given_twice() -> None:
     assert site.place(car, beside)
     assert not site.place(car, beside)
     assert not site.occupancy.is_free(site.outline(car, beside, 2.0, 0.0), SOLID)
+
+
+def test_a_crown_does_not_stand_in_a_building() -> None:
+    site = Site(build_roadway(WorldConfig(), 1), ())
+    tree, line = Palette(1).pick("street_tree", np.random.default_rng(0)), site.roadway.line
+    reach_m = max(np.abs(part.mesh.positions_m[:, 1]).max() for part in tree)
+    wall = [line.points(station, side)[:2] for station, side in ((30, 10), (70, 10), (70, 20), (30, 20))]
+    site.occupancy.take(wall, SOLID | TALL)
+    assert not site.plant(tree, upright(line, 50.0, 10.0 - 0.4 * reach_m, 0.12))  # trunk clear of the wall
+    assert site.plant(tree, upright(line, 50.0, 9.5 - reach_m, 0.12))
 
 
 def test_nothing_but_vehicles_stands_on_asphalt() -> None:

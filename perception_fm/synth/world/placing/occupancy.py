@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
-DRIVEN, ASPHALT, SOLID, CLEAR = 1, 2, 4, 8  # lanes; any asphalt; something stands here; to be left free
+# Lanes; any asphalt; something stands here; to be left free; something higher than a crown's foot stands here.
+DRIVEN, ASPHALT, SOLID, CLEAR, TALL = 1, 2, 4, 8, 16
 _CELL_M = 0.25
 _MOST_CELLS = 3e7  # coarser cells on roads of some kilometres, so that the map stays below 30 MB
 _SHIFT = 6  # binary digits of cv2's fixed-point corners

@@ -19,6 +19,7 @@ _NUMBERS = {
     "motorcyclist": 2,
     "pedestrian": 10,
     "tree": 9,
+    "street_tree": 6,
     "bush": 5,
 }
 # Shares of cars, vans, trucks, buses and motorcycles in moving traffic.
@@ -37,6 +38,7 @@ _MAKERS: dict[str, Callable[[np.random.Generator], Asset]] = {
     "motorcyclist": two_wheelers.motorcyclist,
     "pedestrian": people.pedestrian,
     "tree": vegetation.tree,
+    "street_tree": vegetation.street_tree,
     "bush": vegetation.bush,
 }
 

@@ -161,12 +161,12 @@ def plant(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Gene
     for _ in range(count):
         station, side = rng.uniform(*road.span_m), rng.choice((-1.0, 1.0))
         away, is_kerbside = _distance(road, config.style, rng)
-        name = "bush" if not is_kerbside and rng.random() < 0.3 else "tree"
+        name = "street_tree" if is_kerbside else "bush" if rng.random() < 0.3 else "tree"
         lateral = side * (road.section.half_asphalt_m + away)
         if not _is_open(road, station):
             continue
         pose = upright(road.line, station, lateral, road.section.ground_m - 0.05, rng.uniform(0.0, 6.28))
-        site.place(palette.pick(name, rng), pose, 0.3)
+        site.plant(palette.pick(name, rng), pose, 0.3)
     if config.style in ("country", "motorway"):
         _groves(site, config, palette, rng)
 
@@ -190,4 +190,4 @@ def _groves(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Ge
         for _ in range(rng.integers(4, 10)):
             station, lateral = centre + rng.normal(0.0, 8.0), away + rng.normal(0.0, 6.0)
             pose = upright(road.line, station, lateral, road.section.ground_m - 0.3, rng.uniform(0.0, 6.28))
-            site.place(palette.pick("tree", rng), pose, 0.3)
+            site.plant(palette.pick("tree", rng), pose, 0.3)

@@ -16,7 +16,7 @@ from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.cross_section import CrossSection
 from perception_fm.synth.world.ground.ground_materials import CONCRETE
 from perception_fm.synth.world.ground.zones import turn_reach_m
-from perception_fm.synth.world.placing.occupancy import ASPHALT, CLEAR, DRIVEN, SOLID
+from perception_fm.synth.world.placing.occupancy import ASPHALT, CLEAR, DRIVEN, SOLID, TALL
 from perception_fm.synth.world.placing.palette import Palette
 from perception_fm.synth.world.placing.site import Site, upright
 from perception_fm.synth.world.road_line import RoadLine
@@ -139,7 +139,7 @@ def _build(
     )
     if not site.occupancy.is_free(plot, SOLID | ASPHALT | DRIVEN) or not site.occupancy.is_free(reach, CLEAR):
         return False
-    site.occupancy.take(plot, SOLID)
+    site.occupancy.take(plot, SOLID | TALL)
     kinds = _KINDS[config.style]
     site.add(buildings.building(rng, width, depth, height, kinds[rng.integers(len(kinds))]), pose)
     plinth = box((depth - 0.1, width - 0.1, _PLINTH_M), (0.0, 0.0, 0.02 - 0.5 * _PLINTH_M), CONCRETE)
@@ -172,4 +172,4 @@ def _garden(
             site.place(border(length, rng), pose @ along)
     for _ in range(rng.integers(0, 4)):
         at = station_m + rng.uniform(0.0, width_m)
-        site.place(palette.pick("bush", rng), frontage.facing(at, rng.uniform(1.6, max(setback_m - 1.0, 1.7))), 0.1)
+        site.plant(palette.pick("bush", rng), frontage.facing(at, rng.uniform(1.6, max(setback_m - 1.0, 1.7))), 0.1)

@@ -14,7 +14,7 @@ from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.scene import Asset, Mesh, SceneObject, Trajectory
 from perception_fm.synth.world.ground.road_surface import corridor
 from perception_fm.synth.world.ground.roadway import Roadway
-from perception_fm.synth.world.placing.occupancy import ASPHALT, CLEAR, DRIVEN, SOLID, Occupancy
+from perception_fm.synth.world.placing.occupancy import ASPHALT, CLEAR, DRIVEN, SOLID, TALL, Occupancy
 from perception_fm.synth.world.road_line import RoadLine
 
 FloatArray = NDArray[np.float64]
@@ -22,6 +22,8 @@ FloatArray = NDArray[np.float64]
 THINGS = {"pedestrian", "rider", "car", "van", "truck", "bus", "motorcycle", "bicycle"}
 CLEARANCE_M = 4.5  # nothing lower hangs over a lane
 _STANDING_M = 2.0  # what of an object lies below this stands in the way of others
+_HEIGHTS_M = (_STANDING_M, CLEARANCE_M, np.inf)
+_CROWN_IN_M = 0.5  # leaves at the outermost edge of a crown may touch a wall
 _MAP_MARGIN_M = 140.0
 _EDGE_M = 0.4
 _MOST_MATERIALS = 200
@@ -59,7 +61,7 @@ class Site:
         for junction in roadway.junctions:
             self.occupancy.take_all(junction.asphalt.outlines(), DRIVEN)
         for tunnel in roadway.tunnels:
-            self.occupancy.take(tunnel.hill, SOLID)
+            self.occupancy.take(tunnel.hill, SOLID | TALL)
         for clearing in keep_clear:
             along = np.linspace(clearing.from_m, clearing.to_m, 12)
             right, left = (line.points(along, side)[:, :2] for side in (clearing.right_m, clearing.left_m))
@@ -86,6 +88,11 @@ class Site:
         self.add(asset, pose)
         return True
 
+    def plant(self, asset: Asset, pose: RigidTransform, margin_m: float = 0.0) -> bool:
+        """Puts a tree or a bush there as `place` does, unless its crown would stand in a building."""
+        crown = self.outline(asset, pose, np.inf, -_CROWN_IN_M)
+        return self.occupancy.is_free(crown, TALL) and self.place(asset, pose, margin_m)
+
     def place_row(self, asset: Asset, poses: Sequence[RigidTransform], *, in_median: bool = False) -> None:
         """Puts an asset, a rail or a fence, wherever there is room for it; the pieces may touch each other."""
         road = 0 if in_median else DRIVEN | ASPHALT  # the map knows a median as a part of the road
@@ -101,7 +108,7 @@ class Site:
 
     def reserve(self, asset: Asset, pose: RigidTransform) -> None:
         """Puts an asset there first of all, where nothing can be in its way; the ground round it is taken."""
-        self.occupancy.take(self.outline(asset, pose, CLEARANCE_M, 0.0), SOLID)
+        self.occupancy.take(self.outline(asset, pose, CLEARANCE_M, 0.0), SOLID | TALL)
         self.add(asset, pose)
 
     def add(self, asset: Asset, pose: RigidTransform, trajectory: Trajectory | None = None) -> None:
@@ -129,8 +136,8 @@ class Site:
         """Bounds (4,) low x, low y, high x, high y, kept, because assets are placed many times."""
         key = id(asset)
         if key not in self._bounds or self._bounds[key][0] is not asset:
-            self._bounds[key] = (asset, np.stack([_bounds(asset, _STANDING_M), _bounds(asset, CLEARANCE_M)]))
-        return self._bounds[key][1][0 if below_m == _STANDING_M else 1]
+            self._bounds[key] = (asset, np.stack([_bounds(asset, height_m) for height_m in _HEIGHTS_M]))
+        return self._bounds[key][1][_HEIGHTS_M.index(below_m)]
 
     def objects(self) -> list[SceneObject]:
         """Ground, decals, things, and what stands still merged by its kind."""

@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 LEAVES, NEEDLES, BARK = coated("leaves"), coated("needles"), coated("bark")
 _GREENS = ((1.0, 1.0, 1.0), (0.8, 0.92, 0.85), (1.2, 1.08, 0.8), (0.72, 0.8, 0.7), (1.25, 1.2, 0.9))
 _HEDGE_STEP_M = 1.25
-_STREET_BOLE_M = 4.0
+_STREET_BOLE_M = 5.0
 _LONGEST_HEDGE_M = 60.0
 
 
@@ -37,8 +37,8 @@ def tree(rng: np.random.Generator) -> Asset:
 
 
 def street_tree(rng: np.random.Generator) -> Asset:
-    """A tree pruned for a street, 7 to 10 m high: no leaves below 3.2 m, none farther than 3.2 m from its trunk."""
-    height = float(rng.uniform(7.0, 10.0))
+    """A tree pruned for a street, 8 to 11.5 m high: no leaves below 4.5 m, none farther than 3.2 m from its trunk."""
+    height = float(rng.uniform(8.0, 11.5))
     wide = float(rng.uniform(1.5, 2.2))
     high = 0.5 * (height - _STREET_BOLE_M)
     return (Part("tree", Mesh.merged(_leafy(rng, height, 0.8 * _STREET_BOLE_M, (wide, high), 6, 0.08))),)
