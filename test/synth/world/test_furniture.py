@@ -9,6 +9,7 @@ from perception_fm.errors import PerceptionError
 from perception_fm.synth.labels import KINDS
 from perception_fm.synth.scene import Asset, Mesh
 from perception_fm.synth.world.street import furniture
+from perception_fm.synth.world.street.road_signs import SIGN_FACES
 from perception_fm.synth.world.textures.library import TEXTURE_NAMES
 
 SEEDS = range(20)
@@ -16,7 +17,6 @@ SEEDS = range(20)
 SMALL = {
     "lamp_post": ({"lamp_post"}, 80),
     "pole": ({"pole"}, 80),
-    "sign": ({"pole", "sign"}, 80),
     "traffic_light": ({"pole", "traffic_light"}, 120),
     "billboard": ({"billboard"}, 120),
     "bus_stop": ({"street_furniture", "pole", "sign"}, 160),
@@ -84,8 +84,10 @@ def test_everything_that_furniture_offers_exists():
 
 
 def test_sign_looks_ahead_and_reads_from_left_to_right():
-    for seed in SEEDS:
-        mesh = part_of(furniture.sign(rng(seed)), "sign")
+    for face in SIGN_FACES:
+        asset = furniture.sign([face], rng(1))
+        assert len(whole(asset).triangles) <= 80
+        mesh = part_of(asset, "sign")
         _, normals = faces_with(mesh, "signs")
         assert (normals[:, 0] > 0.0).all()
         assert np.abs(normals[:, 1:]).max() < 1e-6
@@ -94,8 +96,15 @@ def test_sign_looks_ahead_and_reads_from_left_to_right():
         pairs = np.abs(at[:, None, 2] - at[None, :, 2]) < 0.3  # within one plate
         rightward = (at[:, None, 1] - at[None, :, 1]) * (uv[:, None, 0] - uv[None, :, 0])
         same_cell = np.floor(4.0 * uv[:, None, 0].clip(0, 0.999)) == np.floor(4.0 * uv[None, :, 0].clip(0, 0.999))
-        assert (rightward[pairs & same_cell] >= -1e-6).all()
-        assert at[:, 2].min() >= 1.9  # head-room
+        hand = -1.0 if face.endswith("_left") else 1.0  # mirrored
+        assert (hand * rightward[pairs & same_cell] >= -1e-6).all()
+        assert at[:, 2].min() >= (0.7 if face.startswith("curve") else 1.9)  # head-room
+
+
+def test_signs_stand_one_above_the_other():
+    mesh = part_of(furniture.sign(["priority", "limit_50"], rng(0)), "sign")
+    corners, _ = faces_with(mesh, "signs")
+    assert np.ptp(corners[..., 2]) == pytest.approx(0.85 + 0.06 + 0.6, abs=1e-4)
 
 
 def test_lamp_glows_and_its_arm_reaches_forward():
@@ -207,6 +216,8 @@ def test_bridge_leaves_room_below(span_m, width_m):
         (lambda: furniture.gantry(4.0, rng(0)), r"a gantry's span_m lies in 5\.\.60, got 4"),
         (lambda: furniture.bridge(61.0, 8.0, rng(0)), "a bridge's span_m lies in"),
         (lambda: furniture.bridge(12.0, 1.0, rng(0)), "a bridge's width_m lies in"),
+        (lambda: furniture.sign(["no_exit"], rng(0)), "a sign's faces are some of .*, got no_exit"),
+        (lambda: furniture.sign([], rng(0)), "a sign's faces are some of .*, got none"),
     ],
 )
 def test_impossible_size_is_refused(make, message):

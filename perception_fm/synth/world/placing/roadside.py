@@ -14,11 +14,11 @@ from perception_fm.synth.world.ground.cross_section import KERB_HEIGHT_M
 from perception_fm.synth.world.ground.roadway import Roadway
 from perception_fm.synth.world.placing.palette import Palette
 from perception_fm.synth.world.placing.site import Site, upright
+from perception_fm.synth.world.placing.traffic_signs import place_signs
 from perception_fm.synth.world.shapes import mirrored_y
 from perception_fm.synth.world.street import furniture
 
 _LAMP_SPACING_M = {"town": 26.0, "suburb": 34.0, "country": 0.0, "motorway": 0.0}
-_SIGN_SPACING_M = {"town": 38.0, "suburb": 55.0, "country": 90.0, "motorway": 110.0}
 _STREET_FURNITURE = (
     (furniture.bin_, 45.0),
     (furniture.bollard, 30.0),
@@ -72,13 +72,13 @@ def _billboard(site: Site, station_m: float, rng: np.random.Generator) -> None:
 
 
 def place_furniture(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
-    """Lamps, signs, bins, rails and fences."""
+    """Signs first, because their places mean something; lamps, bins, rails and fences."""
     if config.furniture == 0.0:
         return
     if config.style == "motorway":
         _rails(site)
+    place_signs(site, config, rng)
     _in_steps(site, _LAMP_SPACING_M[config.style] / config.furniture, furniture.lamp_post, across, 0.0, rng)
-    _in_steps(site, _SIGN_SPACING_M[config.style] / config.furniture, furniture.sign, along, 0.35, rng)
     if config.style in ("town", "suburb"):
         if config.style == "town" and config.length_m > 80.0:
             station, side = rng.uniform(0.2, 0.9) * config.length_m, rng.choice((-1.0, 1.0))

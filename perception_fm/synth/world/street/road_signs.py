@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,32 +34,47 @@ _TRIANGLE = np.array([[0.03, 0.04], [0.97, 0.04], [0.5, 0.97]])
 _GIVE_WAY = np.array([[0.5, 0.03], [0.97, 0.96], [0.03, 0.96]])
 _DIAMOND = np.array([[0.5, 0.0], [1.0, 0.5], [0.5, 1.0], [0.0, 0.5]])
 _SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-# Outline within its cell and size (width, height) of each sign of the texture, in the order of its cells; sizes 2 of
-# VwV-StVO (Germany) to paragraphs 39 to 43.
-_FACES: tuple[tuple[FloatArray, float, float], ...] = (
-    (_ROUND, 0.6, 0.6), (_ROUND, 0.6, 0.6), (_ROUND, 0.6, 0.6), (_ROUND, 0.75, 0.75),
-    (_EIGHT, 0.95, 0.95), (_GIVE_WAY, 0.95, 0.84), (_ROUND, 0.6, 0.6), (_ROUND, 0.6, 0.6),
-    (_DIAMOND, 0.85, 0.85), (_SQUARE, 0.6, 0.6), (_ROUND, 0.6, 0.6), (_ROUND, 0.6, 0.6),
-    (_TRIANGLE, 0.95, 0.84), (_TRIANGLE, 0.95, 0.84), (_SQUARE, 0.6, 0.6), (_SQUARE, 1.5, 0.7),
-)  # fmt: skip
+# Cell in the texture, outline within it, and size (width, height) of each sign; sizes 2 of VwV-StVO (Germany) to
+# paragraphs 39 to 43. What points to the right in the texture is mirrored for the left.
+_FACES: dict[str, tuple[int, FloatArray, float, float]] = {
+    "limit_30": (0, _ROUND, 0.6, 0.6), "limit_50": (1, _ROUND, 0.6, 0.6), "limit_70": (2, _ROUND, 0.6, 0.6),
+    "limit_100": (3, _ROUND, 0.75, 0.75), "limit_120": (6, _ROUND, 0.75, 0.75), "no_parking": (7, _ROUND, 0.6, 0.6),
+    "stop": (4, _EIGHT, 0.95, 0.95), "give_way": (5, _GIVE_WAY, 0.95, 0.84), "priority": (8, _DIAMOND, 0.85, 0.85),
+    "crossing": (9, _SQUARE, 0.6, 0.6), "parking": (14, _SQUARE, 0.6, 0.6), "direction": (15, _SQUARE, 1.5, 0.7),
+    "side_roads": (11, _TRIANGLE, 0.95, 0.84), "pedestrians": (13, _TRIANGLE, 0.95, 0.84),
+    "bend_right": (12, _TRIANGLE, 0.95, 0.84), "bend_left": (12, _TRIANGLE, 0.95, 0.84),
+    "curve_right": (10, _SQUARE, 0.6, 0.6), "curve_left": (10, _SQUARE, 0.6, 0.6),
+}  # fmt: skip
+SIGN_FACES = tuple(_FACES)
+_MIRRORED = ("bend_left", "curve_left")
+_LOW = ("curve_right", "curve_left")  # within the cone of the head lamps
+_LOW_FOOT_M, _FOOT_M = (0.7, 0.9), (1.9, 2.3)
 
 
-def sign(rng: np.random.Generator) -> Asset:
-    """A traffic sign on its post; its face looks along +x. On some a second one above the first."""
-    face = int(rng.integers(len(_FACES)))
-    foot_z = float(rng.uniform(1.9, 2.3))
-    plates, top_z = _plate(face, 0.05, foot_z)
-    if _FACES[face][1] < 0.7 and rng.random() < 0.2:
-        second, top_z = _plate(int(rng.integers(4)), 0.05, top_z + 0.06)
-        plates += second
-    post = shapes.cylinder(0.033, (0.0, 0.0, 0.0), (0.0, 0.0, top_z), GALVANISED, 7)
-    return (Part("pole", post), Part("sign", Mesh.merged(plates)))
+def sign(faces: Sequence[str], rng: np.random.Generator) -> Asset:
+    """Traffic signs, names of `SIGN_FACES`, one above the other from below on a post; they look along +x.
+
+    Raises `PerceptionError` for no face or an unknown one.
+    """
+    unknown = sorted(set(faces) - set(_FACES))
+    if unknown or not faces:
+        raise PerceptionError(f"a sign's faces are some of {', '.join(_FACES)}, got {', '.join(unknown) or 'none'}")
+    top_z = float(rng.uniform(*(_LOW_FOOT_M if faces[0] in _LOW else _FOOT_M)))
+    plates: list[Mesh] = []
+    for face in faces:
+        both, top_z = _plate(face, 0.05, top_z + (0.06 if plates else 0.0))
+        plates += both
+    posts = (-0.5, 0.5) if faces[0] == "direction" else (0.0,)
+    poles = [shapes.cylinder(0.033, (0.0, y, 0.0), (0.0, y, top_z), GALVANISED, 7) for y in posts]
+    return (Part("pole", Mesh.merged(poles)), Part("sign", Mesh.merged(plates)))
 
 
-def _plate(face: int, x: float, foot_z: float) -> tuple[list[Mesh], float]:
+def _plate(face: str, x: float, foot_z: float) -> tuple[list[Mesh], float]:
     """Front and back of a sign, and its upper edge."""
-    outline, wide, high = _FACES[face]
-    u0, v0, u1, v1 = cell_uv(face, SIGN_CELLS, SIGN_CELLS)
+    cell, outline, wide, high = _FACES[face]
+    u0, v0, u1, v1 = cell_uv(cell, SIGN_CELLS, SIGN_CELLS)
+    if face in _MIRRORED:
+        u0, u1 = u1, u0
     uv = np.array([u0, v0]) + outline * np.array([u1 - u0, v1 - v0])
     y, z = (outline[:, 0] - 0.5) * wide, foot_z + outline[:, 1] * high
     front = np.stack([np.full(len(y), x), y, z], axis=1)

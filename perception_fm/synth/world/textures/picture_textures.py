@@ -115,14 +115,16 @@ def _warning(draw: Callable[[Image], None] | None, is_inverted: bool = False) ->
 
 
 def _bend(picture: Image) -> None:
-    polygon(picture, [(0.45, 0.84), (0.55, 0.84), (0.55, 0.68), (0.66, 0.58), (0.58, 0.5), (0.45, 0.62)], BLACK)
-    arrow(picture, (0.62, 0.56), (0.5, 0.38), 0.09, BLACK)
+    """To the right."""
+    polygon(picture, [(0.39, 0.84), (0.48, 0.84), (0.48, 0.66), (0.39, 0.6)], BLACK)
+    polygon(picture, [(0.39, 0.62), (0.46, 0.52), (0.52, 0.58), (0.48, 0.66)], BLACK)
+    arrow(picture, (0.47, 0.56), (0.66, 0.46), 0.085, BLACK)
 
 
-def _no_entry() -> Image:
-    picture = blank(RED)
-    polygon(picture, [(0.16, 0.4), (0.84, 0.4), (0.84, 0.6), (0.16, 0.6)], WHITE)
-    return picture
+def _side_roads(picture: Image) -> None:
+    polygon(picture, [(0.46, 0.84), (0.54, 0.84), (0.54, 0.54), (0.6, 0.54), (0.5, 0.36), (0.4, 0.54), (0.46, 0.54)],
+            BLACK)  # fmt: skip
+    polygon(picture, [(0.32, 0.68), (0.68, 0.68), (0.68, 0.72), (0.32, 0.72)], BLACK)
 
 
 def _no_parking() -> Image:
@@ -145,16 +147,10 @@ def _crossing() -> Image:
     return picture
 
 
-def _keep_right() -> Image:
-    picture = blank(BLUE)
-    arrow(picture, (0.26, 0.26), (0.76, 0.76), 0.14, WHITE)
-    return picture
-
-
-def _straight_or_right() -> Image:
-    picture = blank(BLUE)
-    arrow(picture, (0.42, 0.86), (0.42, 0.14), 0.12, WHITE)
-    arrow(picture, (0.42, 0.58), (0.86, 0.5), 0.11, WHITE)
+def _curve_marker() -> Image:
+    """Points to the right."""
+    picture = blank(RED)
+    polygon(picture, [(0.24, 0.06), (0.5, 0.06), (0.86, 0.5), (0.5, 0.94), (0.24, 0.94), (0.6, 0.5)], WHITE)
     return picture
 
 
@@ -197,8 +193,8 @@ def _sign_faces() -> tuple[Image, ...]:
 
     return (
         _limit("30"), _limit("50"), _limit("70"), _limit("100"),
-        _stop(), _warning(None, is_inverted=True), _no_entry(), _no_parking(),
-        _priority(), _framed(_crossing(), WHITE, 0.02), _keep_right(), _straight_or_right(),
+        _stop(), _warning(None, is_inverted=True), _limit("120"), _no_parking(),
+        _priority(), _framed(_crossing(), WHITE, 0.02), _curve_marker(), _warning(_side_roads),
         _warning(_bend), _warning(walking), _framed(_parking(), WHITE, 0.02), _framed(_direction(), BLACK, 0.025),
     )  # fmt: skip
 
@@ -211,8 +207,8 @@ def _sheet(faces: Sequence[Image], columns: int, roughness: float) -> Maps:
 
 
 def signs(_: np.random.Generator) -> Maps:
-    """Traffic signs, 4 x 4 cells, from the top: limits 30, 50, 70, 100; stop, give way, no entry, no parking; priority
-    road, crossing, keep right, straight on or right; bend, pedestrians, parking, direction.
+    """Traffic signs, 4 x 4 cells, from the top: limits 30, 50, 70, 100; stop, give way, limit 120, no parking; priority
+    road, crossing, curve marker, side roads; bend to the right, pedestrians, parking, direction.
     """
     return _sheet(_sign_faces(), SIGN_CELLS, 0.35)
 
