@@ -16,8 +16,9 @@ from perception_fm.synth.world.placing.crowd import people_the_pavements
 from perception_fm.synth.world.placing.palette import Palette
 from perception_fm.synth.world.placing.roadside import place_furniture, place_landmarks, plant
 from perception_fm.synth.world.placing.rows import build_rows
+from perception_fm.synth.world.placing.side_traffic import fill_side_roads
 from perception_fm.synth.world.placing.site import Clearing, Site
-from perception_fm.synth.world.placing.traffic import drive_traffic, park_vehicles, wait_in_side_roads
+from perception_fm.synth.world.placing.traffic import drive_traffic, park_vehicles
 from perception_fm.synth.world.road_line import RoadLine
 from perception_fm.synth.world.textures.library import texture_library
 
@@ -59,7 +60,7 @@ def build_world(config: WorldConfig, seed: int, keep_clear: Sequence[Clearing] =
     build_rows(site, config, palette, numbers(1))
     place_furniture(site, config, numbers(2))
     park_vehicles(site, config, palette, numbers(4))
-    wait_in_side_roads(site, config, palette, numbers(5))
+    fill_side_roads(site, config, palette, numbers(5))
     plant(site, config, palette, numbers(6))
     people_the_pavements(site, config, palette, numbers(3))
     drive_traffic(site, config, lanes[ego_lane], palette, numbers(7))

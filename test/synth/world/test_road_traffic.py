@@ -11,6 +11,7 @@ import pytest
 from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.profile import build_profile
 from perception_fm.synth.world.placing.crowd import Walk
+from perception_fm.synth.world.placing.side_traffic import STOP_M, Arriving, Leaving
 from perception_fm.synth.world.placing.site import Clearing
 from perception_fm.synth.world.placing.traffic import Clock, LaneDrive, enters
 from perception_fm.synth.world.town import World, build_world
@@ -116,3 +117,26 @@ def test_moving_vehicles_do_not_touch(world: World, time_s: float) -> None:
         is_apart_along = abs(one[0] - other[0]) > one[2] + other[2]
         is_apart_across = abs(one[1] - other[1]) > one[3] + other[3]
         assert is_apart_along or is_apart_across, (one, other)
+
+
+def test_who_comes_up_to_a_stop_line_brakes_evenly_and_stands() -> None:
+    coming = Arriving(STRAIGHT, 1.5, STOP_M, 8.0)
+    times = np.arange(0.0, 12.0, 0.1)
+    way = np.array([coming.station(float(time)) for time in times])
+    speed = -np.diff(way) / 0.1
+    assert speed[0] == pytest.approx(8.5)  # 30 km/h
+    assert np.abs(np.diff(speed)).max() <= 2.0 * 0.1 + 1e-9  # 2 m/s^2 at most
+    assert way[times >= 8.0] == pytest.approx(STOP_M)
+    assert coming.pose(9.0).rotation[:, 0] == pytest.approx([-1.0, 0.0, 0.0], abs=1e-9)
+
+
+def test_cars_in_side_roads_stay_out_of_the_junction() -> None:
+    world = build_world(WorldConfig(junctions=(60.0, 150.0), traffic=3.0), 5)
+    moving = [item for item in world.scene.objects if isinstance(item.trajectory, (Arriving, Leaving))]
+    assert {type(item.trajectory) for item in moving} == {Arriving, Leaving}
+    for item in moving:
+        half = float(np.abs(item.mesh.positions_m[:, 0]).max())
+        for time_s in np.arange(0.0, 25.0, 0.5):
+            place = item.pose(float(time_s)).translation_m
+            # A pavement of 3 m and the corner's rounding lie between the driven road and the arm.
+            assert place[2] < -100.0 or abs(world.road.nearest(place[None])[1][0]) - half > 6.0

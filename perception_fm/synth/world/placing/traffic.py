@@ -1,4 +1,4 @@
-"""Vehicles: parked beside the lanes, waiting in side roads, and driving along the other lanes."""
+"""Vehicles: parked beside the lanes, and driving along the other lanes."""
 
 from __future__ import annotations
 
@@ -162,14 +162,3 @@ def park_vehicles(site: Site, config: WorldConfig, palette: Palette, rng: np.ran
 def _is_kept_free(road: Roadway, station_m: float) -> bool:
     is_near_zone = any(zone.holds(station_m, _SIGHT_M) for zone in road.zones)
     return is_near_zone or any(zebra.from_m - _SIGHT_M < station_m < zebra.to_m + _SIGHT_M for zebra in road.zebras)
-
-
-def wait_in_side_roads(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Generator) -> None:
-    """Cars behind the stop lines of side roads."""
-    for arm in site.roadway.arms:
-        station = 4.6
-        while rng.random() < 0.45 * min(config.traffic, 2.0) and station < 25.0:
-            asset = palette.parked(rng)
-            pose = arm.line.pose(station, arm.section.half_median_m + 0.5 * arm.section.lane_width_m, 0.0, math.pi)
-            site.place(asset, pose, on_lane=True)
-            station += rng.uniform(6.0, 8.0)
