@@ -10,8 +10,9 @@ import dataclasses
 import difflib
 import itertools
 import math
+import reprlib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,10 @@ import yaml
 from perception_fm.errors import ConfigError
 
 T = TypeVar("T")
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 3, 80, 80, 80
+_LARGEST_WHOLE = 10**300  # whole numbers beyond do not fit a float
 
 
 def setting(
@@ -162,13 +167,12 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
     hints = typing.get_type_hints(cls)
     names = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
+    refuse_unknown(nested, names, prefix)
     for key, value in nested.items():
-        if key not in names:
-            raise ConfigError(_unknown(prefix + key, [prefix + name for name in names]))
         hint = hints[key]
         if dataclasses.is_dataclass(hint):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{prefix}{key} is a group of settings, got {value!r}")
+                raise ConfigError(f"{prefix}{key} is a group of settings, got {brief(value)}")
             arguments[key] = from_mapping(typing.cast(type, hint), value, f"{prefix}{key}.")
         else:
             arguments[key] = checked(Setting(prefix + key, names[key].default, hint, names[key].metadata), value)
@@ -180,7 +184,7 @@ def checked(item: Setting, value: Any) -> Any:
     origin = typing.get_origin(item.annotation)
     if origin is tuple:
         if not isinstance(value, (list, tuple)) and not hasattr(value, "tolist"):
-            raise ConfigError(f"{item.name} is a list of numbers, got {value!r}")
+            raise ConfigError(f"{item.name} is a list of numbers, got {brief(value)}")
         size = item.metadata.get("size")
         if size is not None and len(value) != size:
             raise ConfigError(f"{item.name} needs {size} numbers, got {len(value)}")
@@ -190,14 +194,14 @@ def checked(item: Setting, value: Any) -> Any:
 
 def _scalar(item: Setting, kind: Any, value: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < _LARGEST_WHOLE else math.copysign(math.inf, 1 if value > 0 else -1)
     if kind is float and value is None:
         value = math.nan
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{item.name} is of type {kind.__name__}, got {value!r}")
+        raise ConfigError(f"{item.name} is of type {kind.__name__}, got {brief(value)}")
     choices = item.metadata.get("choices")
     if choices and value not in choices:
-        raise ConfigError(f"{item.name} is one of {', '.join(choices)}; got {value!r}")
+        raise ConfigError(f"{item.name} is one of {', '.join(choices)}; got {brief(value)}")
     low, high = item.metadata.get("low"), item.metadata.get("high")
     if kind is float and math.isnan(value) and not _may_be_unset(item):
         raise ConfigError(f"{item.name} must be a number, got NaN")
@@ -232,10 +236,20 @@ def _nest(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return nested
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
-    return f"unknown setting {name}; {hint}"
+def refuse_unknown(values: Iterable[str], known: Iterable[str], prefix: str = "") -> None:
+    """Raises `ConfigError`, with a hint, for the first of the names that is not among the known ones."""
+    names = sorted(known)
+    for key in values:
+        head = key.partition(".")[0]
+        if head not in names:
+            close = difflib.get_close_matches(head, names, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(names)}"
+            raise ConfigError(f"unknown setting {prefix}{key}; {hint}")
+
+
+def brief(value: Any) -> str:
+    """`repr` of what was given instead of a setting, cut to what fits into one line."""
+    return _BRIEF.repr(value)
 
 
 def read_parameter_file(path: str | Path) -> dict[str, Any]:
@@ -259,7 +273,7 @@ def read_parameter_file(path: str | Path) -> dict[str, Any]:
             raise ConfigError(f"{path}: {node} must hold exactly ros__parameters")
         parameters = section["ros__parameters"] or {}
         if not isinstance(parameters, Mapping):
-            raise ConfigError(f"{path}: ros__parameters of {node} must hold names and values, got {parameters!r}")
+            raise ConfigError(f"{path}: ros__parameters of {node} must hold names and values, got {brief(parameters)}")
         merged.update(_dotted(parameters, ""))
     return merged
 

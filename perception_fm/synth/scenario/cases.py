@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from perception_fm.config import brief
 from perception_fm.errors import ConfigError
 from perception_fm.synth.scenario.scenario import Scenario, build_scenario, parsed_overrides, read_document
 
@@ -62,6 +63,8 @@ class Case:
         try:
             return build_scenario(self.document, {"name": name, "seed": self.seed, **values})
         except ConfigError as error:
+            if not own:
+                raise
             raise ConfigError(f"case {self.name}: {error}") from error
 
 
@@ -119,7 +122,7 @@ def _axes(matrix: Any) -> tuple[list[Axis], str]:
         raise ConfigError(f"matrix.design is one of {', '.join(DESIGNS)}; got {design!r}")
     axes = matrix.get("axes", {})
     if not isinstance(axes, Mapping):
-        raise ConfigError(f"matrix.axes holds parameters with their values, got {axes!r}")
+        raise ConfigError(f"matrix.axes holds parameters with their values, got {brief(axes)}")
     return [(str(name), _values(str(name), values)) for name, values in axes.items()], design
 
 
@@ -131,9 +134,9 @@ def _values(name: str, values: Any) -> tuple[tuple[str, Mapping[str, Any]], ...]
     if isinstance(values, Mapping) and values:
         for label, settings in values.items():
             if settings is not None and not isinstance(settings, Mapping):
-                raise ConfigError(f"matrix.axes.{name}.{label} holds settings with values, got {settings!r}")
+                raise ConfigError(f"matrix.axes.{name}.{label} holds settings with values, got {brief(settings)}")
         return tuple((_label(str(label)), settings or {}) for label, settings in values.items())
-    raise ConfigError(f"matrix.axes.{name} is a list of values or a group of labels, got {values!r}")
+    raise ConfigError(f"matrix.axes.{name} is a list of values or a group of labels, got {brief(values)}")
 
 
 def _label(text: str) -> str:
@@ -155,7 +158,7 @@ def _seeds_of(name: str, part: Any) -> tuple[int, ...]:
         if isinstance(first, int) and isinstance(count, int) and 0 < count <= _MOST_CASES:
             given = list(range(first, first + count))
     if not isinstance(given, list) or not given or not all(type(seed) is int for seed in given):
-        raise ConfigError(f"{key} is a list of whole numbers or {{first: ..., count: ...}}, got {given!r}")
+        raise ConfigError(f"{key} is a list of whole numbers or {{first: ..., count: ...}}, got {brief(given)}")
     foreign = [seed for seed in given if seed not in SEEDS[name]]
     if foreign:
         allowed = SEEDS[name]

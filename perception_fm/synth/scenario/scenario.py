@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 import yaml
 
-from perception_fm.config import from_mapping, setting
+from perception_fm.config import brief, from_mapping, refuse_unknown, setting
 from perception_fm.errors import ConfigError
 from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.scenario.actor_config import ActorConfig
 from perception_fm.synth.scenario.checks import check_scenario
 from perception_fm.synth.scenario.drive_config import DriveConfig
 from perception_fm.synth.scenario.library import find_scenario
+from perception_fm.synth.scenario.strict_yaml import parse_yaml, read_yaml
 from perception_fm.synth.sensor.config import CameraConfig
 from perception_fm.synth.world.config import WeatherConfig, WorldConfig
 
@@ -53,19 +54,6 @@ class Scenario(ScenarioGroups):
         check_scenario(self.world, self.camera, self.drive, self.walls, self.actors, self.seed)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML wants keys to be unique; PyYAML would let the last of them win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping of a node. Raises `yaml.YAMLError` for a key that is there twice."""
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """The scenario of a file, or of the library's file of that name; `overrides` as `drive.speed_mps=20`.
 
@@ -78,7 +66,10 @@ def build_scenario(document: Mapping[str, Any], overrides: Mapping[str, Any] | N
     """From plain values as YAML gives them; `overrides` have dotted keys, entries of lists by number from 0."""
     values = {key: value for key, value in document.items() if key not in PLAN_KEYS}
     for key, value in (overrides or {}).items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{key!r} is not a setting's name")
         values = _replaced(values, key.split("."), value, key)
+    refuse_unknown(values, (*(item.name for item in dataclasses.fields(ScenarioGroups)), *_LISTS))
     lists = {name: _list_of(kind, values.pop(name, ()), name) for name, kind in _LISTS.items()}
     groups = from_mapping(ScenarioGroups, values)
     fields = {item.name: getattr(groups, item.name) for item in dataclasses.fields(ScenarioGroups)}
@@ -88,14 +79,7 @@ def build_scenario(document: Mapping[str, Any], overrides: Mapping[str, Any] | N
 def read_document(path: str | Path) -> dict[str, Any]:
     """The file's values, not yet checked. Raises `ConfigError` for what is no YAML mapping."""
     file = find_scenario(path)
-    try:
-        document = yaml.load(file.read_text(encoding="utf-8"), _StrictLoader)
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not a text file in UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    document = read_yaml(file)
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise ConfigError(f"{file} is no scenario: expected groups such as world, drive and walls")
     return {"name": file.stem, **document}
@@ -108,10 +92,9 @@ def parsed_overrides(assignments: Sequence[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         if not (key.strip() and equals):
             raise ConfigError(f"a setting is given as KEY=VALUE, got {assignment!r}")
-        try:
-            values[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{key}: {text!r} is not a value") from error
+        if key.strip() in values:
+            raise ConfigError(f"{key.strip()} is given twice")
+        values[key.strip()] = parse_yaml(text, f"{key.strip()}: {text!r}")
     return values
 
 
@@ -129,10 +112,10 @@ def _plain(value: Any) -> Any:
 def _list_of(kind: type[T], entries: Any, name: str) -> tuple[T, ...]:
     """A list of groups of settings."""
     if not isinstance(entries, (list, tuple)):
-        raise ConfigError(f"{name} is a list of groups of settings, got {entries!r}")
+        raise ConfigError(f"{name} is a list of groups of settings, got {brief(entries)}")
     for number, entry in enumerate(entries):
         if not isinstance(entry, Mapping):
-            raise ConfigError(f"{name}.{number} is a group of settings, got {entry!r}")
+            raise ConfigError(f"{name}.{number} is a group of settings, got {brief(entry)}")
     return tuple(from_mapping(kind, entry, f"{name}.{number}.") for number, entry in enumerate(entries))
 
 
@@ -142,7 +125,7 @@ def _replaced(values: Any, keys: list[str], value: Any, name: str) -> Any:
         return value
     head, rest = keys[0], keys[1:]
     if isinstance(values, (list, tuple)):
-        if not head.isdigit() or int(head) >= len(values):
+        if not (head.isascii() and head.isdigit()) or int(head) >= len(values):
             raise ConfigError(f"{name}: the list has entries 0 to {len(values) - 1}, got {head!r}")
         return [_replaced(one, rest, value, name) if at == int(head) else one for at, one in enumerate(values)]
     if values is not None and not isinstance(values, Mapping):
