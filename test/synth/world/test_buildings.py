@@ -110,3 +110,14 @@ def test_impossible_size_is_refused(size, named):
 def test_unknown_style_is_refused():
     with pytest.raises(PerceptionError, match=r"style is one of town, suburb.*'castle'"):
         building(np.random.default_rng(0), 9.0, 9.0, 9.0, "castle")
+
+
+def test_neighbouring_town_houses_differ_in_facade_and_shops():
+    def textures(number: int, prefix: str) -> list[str]:
+        (part,) = building(np.random.default_rng(3), 21.0, 10.0, 12.0, "town", number)
+        return [material.texture for material in part.mesh.materials if material.texture.startswith(prefix)]
+
+    for number in range(40):
+        assert set(textures(number, "facade_")).isdisjoint(textures(number + 1, "facade_"))
+        assert set(textures(number, "shop_")[-1:]).isdisjoint(textures(number + 1, "shop_")[:1])
+    assert any(textures(number, "shop_") for number in range(40))

@@ -159,3 +159,25 @@ def test_nothing_but_vehicles_stands_on_asphalt() -> None:
     assert not site.place(car, on_lane, on_asphalt=True)
     assert not site.place(car, in_bay)
     assert site.place(car, in_bay, on_asphalt=True)
+
+
+def test_signs_of_a_town_allow_what_a_town_allows() -> None:
+    """Limits of a motorway, stop and give way never face the driven road where it goes straight on."""
+    world = build_world(WorldConfig(junctions=(90.0,), trees=0.0), 3)
+    line = world.road
+    for item in world.scene.objects:
+        if item.kind != "sign":
+            continue
+        mesh = item.mesh
+        shown = [index for index, material in enumerate(mesh.materials) if material.texture == "signs"]
+        first = mesh.triangles[np.isin(mesh.material_of[mesh.triangles[:, 0]], shown)]
+        column, row = np.floor(4.0 * mesh.uv_m[first].mean(axis=1)).astype(int).T
+        cell = 4 * (3 - row) + column
+        assert len(first) > 10
+        assert set(cell.tolist()) <= {0, 1, 4, 5, 7, 8, 9, 14, 15}
+        along = mesh.normals[first[:, 0]] @ line.pose(50.0).rotation[:, 0]
+        is_for_side_road = np.isin(cell, (4, 5))
+        assert is_for_side_road.any()
+        assert np.abs(along[is_for_side_road]).max() < 0.1
+        side = line.nearest(mesh.positions_m[first[:, 0]])[1]
+        assert (along[~is_for_side_road] * side[~is_for_side_road] > 0.9 * 3.0).all()  # to the right of who reads it

@@ -37,12 +37,16 @@ _SHOP_MATERIALS = tuple(coated(f"shop_{i}") for i in range(len(SHOPS)))
 _SIDE_MATERIALS = tuple(coated(name, colour) for name, colour in SIDES)
 _ROOF_TILES, _SLATE, _GRAVEL = coated("roof_tiles"), coated("slate"), coated("gravel")
 _BRICK = coated("brick_red")
+_ROW = (0, 3, 1, 4, 2, 5, 1, 0, 4, 3, 5, 2)  # facades along a street, neighbours unlike
+_SHOPS_APART = 4  # from house to house: more shops than a house has
 _MODERN = (4, 5)  # facades without cornices, pitched roofs and bay balconies
 
 
-def town_house(rng: np.random.Generator, width_m: float, depth_m: float, height_m: float) -> list[Mesh]:
-    """A house of the town whose sides may touch its neighbours."""
-    number = int(rng.integers(len(FACADES)))
+def town_house(
+    rng: np.random.Generator, width_m: float, depth_m: float, height_m: float, house_number: int
+) -> list[Mesh]:
+    """A house of the town whose sides may touch its neighbours; its number says which facade and shops it has."""
+    number = _ROW[house_number % len(_ROW)]
     is_modern = number in _MODERN
     tint = tint_of(rng)
     has_pitched_roof = not is_modern and height_m > 9.0 and rng.random() < 0.6
@@ -51,7 +55,11 @@ def town_house(rng: np.random.Generator, width_m: float, depth_m: float, height_
     ground_z = SHOP_HEIGHT_M if has_shops else 0.6
     half_x, half_y = 0.5 * depth_m, 0.5 * width_m
     parts = _walls(rng, half_x, half_y, ground_z, top_z, number, tint)
-    parts += _shops(rng, half_x, half_y) if has_shops else _plinth(rng, half_x, half_y, ground_z)
+    parts += (
+        _shops(rng, half_x, half_y, _SHOPS_APART * house_number)
+        if has_shops
+        else _plinth(rng, half_x, half_y, ground_z)
+    )
     if not is_modern:
         parts += _cornice(half_x, half_y, ground_z if has_shops else 0.0, top_z)
         if number == 2 or rng.random() < 0.3:
@@ -84,12 +92,11 @@ def _walls(
     return parts
 
 
-def _shops(rng: np.random.Generator, half_x: float, half_y: float) -> list[Mesh]:
+def _shops(rng: np.random.Generator, half_x: float, half_y: float, first: int) -> list[Mesh]:
     """Shop fronts side by side, one or two of them with an awning."""
     count = max(1, round(2.0 * half_y / SHOP_WIDTH_M))
     edges = np.linspace(-half_y, half_y, count + 1)
     parts = []
-    first = int(rng.integers(len(SHOPS)))
     for number, (left, right) in enumerate(itertools.pairwise(edges)):
         material = _SHOP_MATERIALS[(first + number) % len(SHOPS)]  # neighbours sell different things
         foot = (half_x, float(left), half_x, float(right))

@@ -15,6 +15,9 @@ from perception_fm.synth.world.buildings import building as buildings
 from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.cross_section import CrossSection
 from perception_fm.synth.world.ground.ground_materials import CONCRETE
+from perception_fm.synth.world.ground.junctions import Junction
+from perception_fm.synth.world.ground.markings import without
+from perception_fm.synth.world.ground.roadway import Roadway
 from perception_fm.synth.world.ground.zones import turn_reach_m
 from perception_fm.synth.world.placing.occupancy import ASPHALT, CLEAR, DRIVEN, SOLID, TALL
 from perception_fm.synth.world.placing.palette import Palette
@@ -77,12 +80,22 @@ class Frontage:
 def frontages(site: Site) -> Iterator[Frontage]:
     """All sides of all roads, the driven road's first."""
     road = site.roadway
-    for low, high in road.open_m:
-        for side in (-1.0, 1.0):
+    for side in (-1.0, 1.0):
+        # Opposite to a side road that ends at a junction the row goes on.
+        gaps = [
+            (junction.zone.from_m, junction.zone.to_m) for junction in road.junctions if _has_arm(road, junction, side)
+        ]
+        for low, high in without(road.span_m, gaps):
             yield Frontage(road.line, road.section, low, high, side)
     for arm in road.arms:
         for side in (-1.0, 1.0):
             yield Frontage(arm.line, arm.section, 0.0, _ARM_SHOWN_M, side)
+
+
+def _has_arm(road: Roadway, junction: Junction, side: float) -> bool:
+    """Whether something other than the row leads away on a side; always so at a turn."""
+    ends = np.array([arm.line.points(5.0) for arm in junction.arms])
+    return junction.zone.kind == "turn" or bool((np.sign(road.line.nearest(ends)[1]) == side).any())
 
 
 def build_rows(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Generator) -> None:
@@ -93,7 +106,7 @@ def build_rows(site: Site, config: WorldConfig, palette: Palette, rng: np.random
     style = ROWS[config.style]
     share = min(1.0, style.share * config.buildings)
     for frontage in frontages(site):
-        station = frontage.from_m + rng.uniform(0.0, style.gap_m[1])
+        station, house_number = frontage.from_m + rng.uniform(0.0, style.gap_m[1]), int(rng.integers(1000))
         while station < frontage.to_m:
             width = rng.uniform(*style.width_m)
             if rng.random() > share:
@@ -101,7 +114,8 @@ def build_rows(site: Site, config: WorldConfig, palette: Palette, rng: np.random
                 continue
             setback, depth = rng.uniform(*style.setback_m), rng.uniform(*style.depth_m)
             size = (width, depth, rng.uniform(*style.height_m))
-            if _build(site, frontage, station + 0.5 * width, setback, size, config, rng):
+            if _build(site, frontage, station + 0.5 * width, setback, size, config, rng, house_number):
+                house_number += 1
                 if config.style == "suburb":
                     _garden(site, frontage, station, width, setback, palette, rng)
                 station += width + rng.uniform(*style.gap_m)
@@ -129,6 +143,7 @@ def _build(
     size_m: tuple[float, float, float],
     config: WorldConfig,
     rng: np.random.Generator,
+    house_number: int = 0,
 ) -> bool:
     """A building on a plinth, if there is room for it."""
     width, depth, height = size_m
@@ -141,7 +156,7 @@ def _build(
         return False
     site.occupancy.take(plot, SOLID | TALL)
     kinds = _KINDS[config.style]
-    site.add(buildings.building(rng, width, depth, height, kinds[rng.integers(len(kinds))]), pose)
+    site.add(buildings.building(rng, width, depth, height, kinds[rng.integers(len(kinds))], house_number), pose)
     plinth = box((depth - 0.1, width - 0.1, _PLINTH_M), (0.0, 0.0, 0.02 - 0.5 * _PLINTH_M), CONCRETE)
     site.add((Part("building", plinth),), pose)
     return True

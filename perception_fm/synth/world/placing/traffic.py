@@ -150,7 +150,7 @@ def park_vehicles(site: Site, config: WorldConfig, palette: Palette, rng: np.ran
     for side in (-1.0, 1.0):
         station = road.span_m[0] + rng.uniform(3.0, 8.0)
         while station < config.length_m + _PARKED_BEYOND_M:
-            if rng.random() < share and not _is_kept_free(road, station):
+            if rng.random() < share and not is_kept_free(road, station):
                 asset: Asset = palette.parked(rng)
                 turn = (0.0 if side < 0.0 else math.pi) + rng.normal(0.0, 0.01)
                 lateral = road.section.half_asphalt_m - rng.uniform(*_FROM_KERB_M) - 0.5 * site.width_m(asset)
@@ -159,6 +159,7 @@ def park_vehicles(site: Site, config: WorldConfig, palette: Palette, rng: np.ran
             station += _BAY_M * rng.uniform(0.92, 1.15)
 
 
-def _is_kept_free(road: Roadway, station_m: float) -> bool:
+def is_kept_free(road: Roadway, station_m: float) -> bool:
+    """Whether a junction or a crossing is so close that nobody may park."""
     is_near_zone = any(zone.holds(station_m, _SIGHT_M) for zone in road.zones)
     return is_near_zone or any(zebra.from_m - _SIGHT_M < station_m < zebra.to_m + _SIGHT_M for zebra in road.zebras)

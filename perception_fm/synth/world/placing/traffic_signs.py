@@ -11,6 +11,7 @@ from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.cross_section import KERB_HEIGHT_M, CrossSection
 from perception_fm.synth.world.ground.roadway import Roadway
 from perception_fm.synth.world.placing.site import Site, upright
+from perception_fm.synth.world.placing.traffic import is_kept_free
 from perception_fm.synth.world.road_line import RoadLine
 from perception_fm.synth.world.street import furniture
 
@@ -45,7 +46,8 @@ def place_signs(site: Site, config: WorldConfig, rng: np.random.Generator) -> No
         if config.style in _PARKING_EVERY_M:
             face = "parking" if config.parked > 0.0 else "no_parking"
             for station in _spread(road, _PARKING_EVERY_M[config.style] / config.furniture, rng):
-                _beside(site, station, direction, (face,), rng)
+                if not is_kept_free(road, station):
+                    _beside(site, station, direction, (face,), rng)
     for junction in road.junctions:
         if junction.zone.kind == "junction":
             face = "stop" if rng.random() < 0.3 else "give_way"

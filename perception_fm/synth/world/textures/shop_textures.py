@@ -100,10 +100,36 @@ def shop_toys(rng: np.random.Generator) -> Maps:
     )
 
 
+def shop_cinema(rng: np.random.Generator) -> Maps:
+    """Black with a red fascia."""
+    return shop(rng, (0.06, 0.06, 0.065), (0.38, 0.03, 0.035), (0.78, 0.76, 0.7), ("CINEMA", "BIKES", "MUSIC"), None)
+
+
+def shop_bistro(rng: np.random.Generator) -> Maps:
+    """Wood and a green awning."""
+    return shop(
+        rng, (0.2, 0.12, 0.07), (0.12, 0.07, 0.04), (0.72, 0.6, 0.36), ("BISTRO", "WINE", "TEA"), (0.05, 0.2, 0.1)
+    )
+
+
+def shop_phones(rng: np.random.Generator) -> Maps:
+    """White and turquoise."""
+    return shop(rng, (0.62, 0.63, 0.63), (0.03, 0.3, 0.32), (0.78, 0.79, 0.79), ("MOBILE", "DENTAL", "YOGA"), None)
+
+
+def shop_hair(rng: np.random.Generator) -> Maps:
+    """Grey and pink."""
+    return shop(rng, (0.24, 0.24, 0.25), (0.5, 0.16, 0.24), (0.78, 0.78, 0.76), ("HAIR", "NAILS", "JEWELS"), None)
+
+
 SHOPS: tuple[Callable[[np.random.Generator], Maps], ...] = (
     shop_bakery,
     shop_market,
     shop_pharmacy,
     shop_bank,
     shop_toys,
+    shop_cinema,
+    shop_bistro,
+    shop_phones,
+    shop_hair,
 )
