@@ -13,8 +13,9 @@ from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.cross_section import Lane
 from perception_fm.synth.world.ground.roadway import build_roadway
 from perception_fm.synth.world.placing.crowd import people_the_pavements
+from perception_fm.synth.world.placing.landmarks import place_landmarks
 from perception_fm.synth.world.placing.palette import Palette
-from perception_fm.synth.world.placing.roadside import place_furniture, place_landmarks, plant
+from perception_fm.synth.world.placing.roadside import place_furniture, plant
 from perception_fm.synth.world.placing.rows import build_rows
 from perception_fm.synth.world.placing.side_traffic import fill_side_roads
 from perception_fm.synth.world.placing.site import Clearing, Site
@@ -42,7 +43,7 @@ def build_world(config: WorldConfig, seed: int, keep_clear: Sequence[Clearing] =
     """The world of a seed. In `keep_clear` nothing stands and no vehicle drives in.
 
     Raises `ConfigError` for a world that cannot be: zones that overlap or leave the road, curves too tight, clearings
-    turned inside out.
+    turned inside out, or landmarks that find no room beside them.
     """
     for clearing in keep_clear:
         if clearing.from_m > clearing.to_m or clearing.right_m > clearing.left_m:

@@ -181,3 +181,22 @@ def test_signs_of_a_town_allow_what_a_town_allows() -> None:
         assert np.abs(along[is_for_side_road]).max() < 0.1
         side = line.nearest(mesh.positions_m[first[:, 0]])[1]
         assert (along[~is_for_side_road] * side[~is_for_side_road] > 0.9 * 3.0).all()  # to the right of who reads it
+
+
+@pytest.mark.parametrize(
+    ("key", "clearing"),
+    [
+        ("billboards", Clearing(30.0, 110.0, -40.0, 40.0)),
+        ("bridges", Clearing(58.0, 70.0, -9.0, 3.0)),
+        ("gantries", Clearing(58.0, 70.0, -9.0, 3.0)),
+    ],
+)
+def test_landmark_in_a_clearing_is_refused_with_its_key_and_station(key: str, clearing: Clearing) -> None:
+    config = WorldConfig(style="country", **{key: (64.0,)})
+    with pytest.raises(ConfigError, match=rf"world\.{key}: .* 64 m"):
+        build_world(config, 2, [clearing])
+
+
+def test_a_bridge_may_span_a_clearing() -> None:
+    config = WorldConfig(style="country", bridges=(64.0,), gantries=(90.0,))
+    build_world(config, 2, [Clearing(50.0, 100.0, -3.9, 3.0)])

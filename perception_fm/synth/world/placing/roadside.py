@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from perception_fm.synth.scene import Asset, Part
+from perception_fm.synth.scene import Asset
 from perception_fm.synth.world.config import WorldConfig
 from perception_fm.synth.world.ground.cross_section import KERB_HEIGHT_M
 from perception_fm.synth.world.ground.roadway import Roadway
 from perception_fm.synth.world.placing.palette import Palette
 from perception_fm.synth.world.placing.site import Site, upright
 from perception_fm.synth.world.placing.traffic_signs import place_signs
-from perception_fm.synth.world.shapes import mirrored_y
 from perception_fm.synth.world.street import furniture
 
 _LAMP_SPACING_M = {"town": 26.0, "suburb": 34.0, "country": 0.0, "motorway": 0.0}
@@ -28,26 +26,7 @@ _STREET_FURNITURE = (
     (furniture.planter, 60.0),
 )
 _RAIL_M, _FENCE_M = 8.0, 6.0  # pieces
-_FROM_KERB_M = 0.55
-
-
-def place_landmarks(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
-    """Bridges, gantries, billboards and traffic lights: what has its place before anything else."""
-    road = site.roadway
-    span = 2.0 * road.section.half_paved_m + 2.0
-    for at in config.bridges:
-        site.reserve(furniture.bridge(span, rng.uniform(6.0, 10.0), rng), upright(road.line, at, 0.0, 0.0))
-    for at in config.gantries:
-        site.add(furniture.gantry(span, rng), upright(road.line, at, 0.0, 0.0))
-    for at in config.billboards:
-        _billboard(site, at, rng)
-    if config.style == "town" and config.furniture > 0.0:
-        for zone in road.zones:
-            if zone.kind == "junction" and rng.random() < 0.7:
-                for station, side in ((zone.from_m - 0.8, -1.0), (zone.to_m + 0.8, 1.0)):
-                    # Its arm reaches over the lanes that it serves, to its right.
-                    light = tuple(Part(part.kind, mirrored_y(part.mesh)) for part in furniture.traffic_light(rng))
-                    _beside(site, light, station, side, _FROM_KERB_M, along(side))
+KERBSIDE_M = 0.55
 
 
 def along(side: float) -> float:
@@ -58,17 +37,6 @@ def along(side: float) -> float:
 def across(side: float) -> float:
     """Yaw of what looks at the road."""
     return -0.5 * math.pi * side
-
-
-def _billboard(site: Site, station_m: float, rng: np.random.Generator) -> None:
-    """On the first free place beside the road, turned towards who comes."""
-    asset, first, section = furniture.billboard(rng), rng.choice((-1.0, 1.0)), site.roadway.section
-    turn = rng.uniform(0.1, 0.5)
-    for shift, away, side in itertools.product((0.0, 6.0, -6.0, 12.0), np.arange(2.5, 20.0, 1.5), (first, -first)):
-        lateral = side * (section.half_paved_m + away)
-        pose = upright(site.roadway.line, station_m + shift, lateral, section.ground_m, math.pi + side * turn)
-        if site.place(asset, pose):
-            return
 
 
 def place_furniture(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
@@ -82,7 +50,7 @@ def place_furniture(site: Site, config: WorldConfig, rng: np.random.Generator) -
     if config.style in ("town", "suburb"):
         if config.style == "town" and config.length_m > 80.0:
             station, side = rng.uniform(0.2, 0.9) * config.length_m, rng.choice((-1.0, 1.0))
-            _beside(site, furniture.bus_stop(rng), station, side, 2.0, across(side))
+            beside(site, furniture.bus_stop(rng), station, side, 2.0, across(side))
         for maker, spacing in _STREET_FURNITURE:
             _in_steps(site, spacing / config.furniture, maker, across, 0.5, rng)
     elif config.style == "country":
@@ -102,13 +70,13 @@ def _in_steps(
         return
     station, side = site.roadway.span_m[0] + rng.uniform(0.0, spacing_m), rng.choice((-1.0, 1.0))
     while station < site.roadway.span_m[1]:
-        _beside(site, maker(rng), station, side, _FROM_KERB_M, yaw(side))
+        beside(site, maker(rng), station, side, KERBSIDE_M, yaw(side))
         station += 0.5 * spacing_m * rng.uniform(1.0 - jitter, 1.0 + jitter)
         side = -side
 
 
-def _beside(site: Site, asset: Asset, station_m: float, side: float, away_m: float, yaw_rad: float) -> bool:
-    """Beside the asphalt, plumb."""
+def beside(site: Site, asset: Asset, station_m: float, side: float, away_m: float, yaw_rad: float) -> bool:
+    """Puts something up beside the asphalt, plumb; says whether there was room."""
     road = site.roadway
     if not _is_open(road, station_m):
         return False
@@ -137,7 +105,7 @@ def _fields(site: Site, config: WorldConfig, rng: np.random.Generator) -> None:
     road, side = site.roadway, rng.choice((-1.0, 1.0))
     away = road.section.verge_m + 1.5
     for station in np.arange(road.span_m[0] + rng.uniform(0.0, 30.0), road.span_m[1], 38.0 / config.furniture):
-        _beside(site, furniture.pole(rng), float(station), side, away, 0.0)
+        beside(site, furniture.pole(rng), float(station), side, away, 0.0)
     for _ in range(rng.poisson(1.5 * config.furniture * config.length_m / 100.0)):
         start, side = rng.uniform(*road.span_m), rng.choice((-1.0, 1.0))
         lateral = side * (road.section.half_corridor_m + rng.uniform(0.5, 3.0))
