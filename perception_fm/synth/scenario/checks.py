@@ -14,6 +14,7 @@ from perception_fm.synth.driving.drive_plan import ROAD_AHEAD_M, DrivePlan, driv
 from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.scenario.actor_config import ActorConfig
 from perception_fm.synth.scenario.drive_config import DriveConfig
+from perception_fm.synth.scenario.footprint import check_room
 from perception_fm.synth.scenario.wall_reach import HALF_WAY_M, first_in_way, nearest_station_m
 from perception_fm.synth.scene import MAX_ENCLOSURES
 from perception_fm.synth.sensor.camera import SensorCamera
@@ -29,6 +30,7 @@ _PRINTS_FOR_AN_EYE = ("scene", "other_scene", "tunnel")
 _BUMPER_M = 0.5  # of the own vehicle before its camera, at least
 _BODY_M = 4.0  # of it behind the camera
 _LEAST_EYE_M = 0.2
+_MOST_BENT_DEG = 75.0  # beyond, the edges of a canvas look at each other
 _LOOK_S = 0.1  # actors are looked for at this beat
 
 
@@ -62,6 +64,7 @@ def check_scenario(
     _check_lane(world, drive)
     plan = plan_drive(build_profile(world, seed), world, camera, drive, walls, seed)
     _check_actors(plan, world, drive, actors)
+    check_room(plan, walls, actor_motions(plan, world, drive, actors))
 
 
 def _check_wall(wall: WallConfig, name: str, world: WorldConfig, camera: CameraConfig, drive: DriveConfig) -> None:
@@ -77,6 +80,12 @@ def _check_wall(wall: WallConfig, name: str, world: WorldConfig, camera: CameraC
         )
     if camera.mounting_height_m + wall.eye_up_m < _LEAST_EYE_M:
         raise ConfigError(f"{name}.eye_up_m: {wall.eye_up_m:g} m puts the eye of the print below the road")
+    bent_deg = math.degrees(0.5 * wall.width_m * abs(wall.curvature_per_m))
+    if bent_deg > _MOST_BENT_DEG:
+        raise ConfigError(
+            f"{name}.curvature_per_m: {wall.curvature_per_m:g} turns the edges of a canvas of {wall.width_m:g} m by "
+            f"{bent_deg:.0f} degrees, more than {_MOST_BENT_DEG:g}"
+        )
     if wall.canvas in ("truck_rear", "bus_side", "billboard") and wall.lean_deg != 0.0:
         raise ConfigError(f"{name}.lean_deg: a {wall.canvas} does not lean, got {wall.lean_deg:g}")
 

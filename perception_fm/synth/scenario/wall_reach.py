@@ -10,7 +10,7 @@ from perception_fm.synth.painted.config import WallConfig
 HALF_WAY_M = 1.2  # half of the vehicle and what it wanders in its lane
 HEADROOM_M = 2.5  # a surface that hangs higher lets a car pass below
 # Half lengths (along, across the road) of what carries a picture, the largest of their kind.
-_CARRIERS_M = {"truck_rear": (8.3, 1.3), "bus_side": (1.3, 6.5)}
+CARRIERS_M = {"truck_rear": (8.3, 1.3), "bus_side": (1.3, 6.5)}
 
 
 def reach_m(wall: WallConfig) -> tuple[float, float, float, float]:
@@ -22,8 +22,8 @@ def reach_m(wall: WallConfig) -> tuple[float, float, float, float]:
     before, behind = along_m, along_m + (wall.thickness_m if wall.canvas == "solid_wall" else 0.0)
     if wall.canvas == "road_painting":
         before, behind = 0.0, wall.height_m
-    if wall.canvas in _CARRIERS_M:
-        before = behind = max(_CARRIERS_M[wall.canvas])
+    if wall.canvas in CARRIERS_M:
+        before = behind = max(CARRIERS_M[wall.canvas])
     return before, behind, half_m - wall.lateral_m, half_m + wall.lateral_m
 
 
@@ -36,8 +36,8 @@ def is_in_way(wall: WallConfig) -> bool:
 
 def nearest_station_m(wall: WallConfig) -> float:
     """Station of its part that the camera would meet first."""
-    if wall.canvas in _CARRIERS_M:
-        return wall.station_m - max(_CARRIERS_M[wall.canvas])
+    if wall.canvas in CARRIERS_M:
+        return wall.station_m - max(CARRIERS_M[wall.canvas])
     turned = 0.5 * wall.width_m * abs(math.sin(math.radians(wall.slant_deg)))
     within = (HALF_WAY_M + abs(wall.lateral_m)) * abs(math.tan(math.radians(wall.slant_deg)))
     leaning = max(0.0, -wall.height_m * math.sin(math.radians(wall.lean_deg)))
@@ -54,8 +54,8 @@ def first_in_way(walls: Iterable[WallConfig]) -> tuple[int, WallConfig] | None:
 
 def half_across_m(wall: WallConfig) -> float:
     """Half of what it takes across the road."""
-    if wall.canvas in _CARRIERS_M:
-        along, across = _CARRIERS_M[wall.canvas]
+    if wall.canvas in CARRIERS_M:
+        along, across = CARRIERS_M[wall.canvas]
         turn = math.radians(wall.slant_deg)
         return along * abs(math.sin(turn)) + across * abs(math.cos(turn))
     return 0.5 * wall.width_m * abs(math.cos(math.radians(wall.slant_deg)))

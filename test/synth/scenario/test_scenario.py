@@ -91,6 +91,20 @@ def test_yaml_of_a_scenario_builds_it_again(tmp_path):
         ({"actors": [{"kind": "truck", "station_m": 100.0}]}, r"actors\.0: the drive runs into this truck [0-9.]+ s"),
         ({"actors": [{"lane": 4}]}, r"actors\.0\.lane: the road has the lanes 0 to 1"),
         ({"actors": [{"kind": "tank"}]}, r"actors\.0\.kind is one of car"),
+        ({"walls": [{**WALL, "width_m": 20.0, "curvature_per_m": -0.2}]}, r"walls\.0\.curvature_per_m: .*115 degrees"),
+        ({"walls": [WALL, {"station_m": 101.0, "slant_deg": 60.0}]}, r"walls\.1\.station_m: walls\.0 stands there"),
+        (
+            {"actors": [{"station_m": 60.0, "lane": 1}, {"kind": "truck", "station_m": 69.0, "lane": 1}]},
+            r"actors\.1: is where actors\.0 is, 0\.0 s",
+        ),
+        (
+            {"actors": [{"station_m": 60.0, "lane": 1}, {"station_m": 90.0, "lane": 1, "speed_mps": 10.0}]},
+            r"actors\.1: is where actors\.0 is, 2\.[56] s",
+        ),
+        (
+            {"walls": [WALL], "actors": [{"station_m": 60.0, "matches_ego": True}]},
+            r"actors\.0: is where walls\.0 is, 3\.[12] s",
+        ),
     ],
 )
 def test_impossible_is_refused_with_key_and_reason(values, message):
@@ -106,6 +120,9 @@ def test_impossible_is_refused_with_key_and_reason(values, message):
         {"walls": [{**WALL, "canvas": "road_painting"}], "drive": {"end_m": 130.0}},  # is driven over
         {"walls": [{**WALL, "raised_m": 4.0}], "drive": {"end_m": 130.0}},  # is passed below
         {"actors": [{"kind": "truck", "station_m": 60.0, "matches_ego": True}]},
+        {"walls": [{**WALL, "height_m": 2.0}, {**WALL, "raised_m": 2.0}]},  # one above the other
+        {"walls": [WALL, {**WALL, "canvas": "road_painting"}]},
+        {"walls": [{**WALL, "slant_deg": 60.0}], "actors": [{"station_m": 100.0, "lane": 1, "lateral_m": 1.0}]},
         {"actors": [{"kind": "pedestrian", "station_m": 100.0, "lateral_m": -9.0, "heading": "left"}]},
     ],
 )
