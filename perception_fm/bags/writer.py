@@ -51,7 +51,7 @@ class BagWriter:
         if compress and storage != "mcap":
             raise BagError("only mcap bags are compressed here; use storage mcap or leave compression off")
         self.path = Path(os.path.abspath(path))
-        self._refuse_existing(overwrite)
+        refuse_output(self.path, overwrite=overwrite)
         self._partial = self.path.parent / f".{self.path.name}.partial"
         self._connections: dict[tuple[str, str], Connection] = {}
         self._counts: dict[str, int] = {}
@@ -135,20 +135,26 @@ class BagWriter:
         self._counts.setdefault(topic, 0)
         return connection
 
-    def _refuse_existing(self, overwrite: bool) -> None:
-        if not self.path.exists():
-            return
-        if not overwrite:
-            raise BagError(f"{self.path} exists already; choose another output or ask to overwrite it")
-        if not self.path.is_dir() or (any(self.path.iterdir()) and not (self.path / "metadata.yaml").exists()):
-            raise BagError(f"{self.path} is no bag and is not overwritten; choose another output")
-
     def _move_into_place(self, complete: Path) -> None:
         replaced = self._partial / "replaced"
         if self.path.exists():
             self.path.rename(replaced)
         complete.rename(self.path)
         shutil.rmtree(self._partial)
+
+
+def refuse_output(path: Path, *, overwrite: bool) -> None:
+    """Raises `BagError` where no bag can be written, so that it is known before hours of work and not after."""
+    if path.exists():
+        if not overwrite:
+            raise BagError(f"{path} exists already; choose another output or ask to overwrite it")
+        if not path.is_dir() or (any(path.iterdir()) and not (path / "metadata.yaml").exists()):
+            raise BagError(f"{path} is no bag and is not overwritten; choose another output")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise BagError(f"cannot write {path}: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BagError(f"cannot write {path}: {folder} may not be written to")
 
 
 def _flush_to_disk(file: Path) -> None:

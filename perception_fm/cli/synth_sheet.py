@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -26,9 +27,21 @@ def sheet(spec: Path | None, output: Path, columns: int, tile_width: int) -> Non
     from perception_fm.synth.contact_sheet import draw_tiles, read_sheet, sheet_of
     from perception_fm.synth.scenario.library import config_file
 
+    _refuse_output(output)
     shots = read_sheet(spec or config_file("contact_sheet.yaml"))
     tiles = list(progress(draw_tiles(shots, tile_width), len(shots), "picture"))
-    output.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(output), sheet_of(tiles, columns), [cv2.IMWRITE_JPEG_QUALITY, 88]):
         raise BagError(f"cannot write {output}")
     click.echo(f"{output}: {len(tiles)} pictures")
+
+
+def _refuse_output(output: Path) -> None:
+    """Told before the rendering, not after."""
+    if output.suffix not in (".jpg", ".png"):
+        raise BagError(f"a sheet is a .jpg or .png, got {output}")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BagError(f"cannot write {output}: {error.strerror}") from error
+    if output.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
+        raise BagError(f"cannot write {output}")

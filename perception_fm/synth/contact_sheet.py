@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.config import from_mapping, setting
+from perception_fm.config import brief, from_mapping, setting
 from perception_fm.errors import ConfigError
 from perception_fm.synth.labels import IGNORED
 from perception_fm.synth.painted.config import WallConfig
@@ -26,6 +26,7 @@ Image = NDArray[np.uint8]
 CHANNELS = ("picture", "depth", "pictured", "label", "instance", "normal", "albedo")
 
 _CAPTION_PX = 22
+_OFF_M = 1.0  # a shot may be this far from where it was asked for
 _NEAR_M, _FAR_M = 3.0, 150.0  # ends of the colour scale of depth
 # Cityscapes' own colours of the train classes, RGB (cityscapesScripts labels.py).
 _LABEL_RGB = (
@@ -68,24 +69,40 @@ def read_sheet(path: Path) -> list[Shot]:
     unknown = sorted(set(document) - {"name", "common", "shots"})
     if unknown or not isinstance(document.get("shots"), list) or not document["shots"]:
         raise ConfigError(f"{path}: a sheet has a list of shots and common settings, got {', '.join(document)}")
+    common = _settings(document.get("common", {}), f"{path}: common")
     shots = []
     for number, entry in enumerate(document["shots"]):
         if not isinstance(entry, Mapping):
-            raise ConfigError(f"{path}: shots.{number} is a group of settings, got {entry!r}")
+            raise ConfigError(f"{path}: shots.{number} is a group of settings, got {brief(entry)}")
         own = {key: value for key, value in entry.items() if key != "set"}
         config = from_mapping(ShotConfig, own, f"shots.{number}.")
-        shots.append(Shot(config, {**document.get("common", {}), **entry.get("set", {})}))
+        if not (math.isnan(config.time_s) or math.isnan(config.before_wall_m)):
+            raise ConfigError(f"{path}: shots.{number} has time_s and before_wall_m, of which one settles the other")
+        shots.append(Shot(config, {**common, **_settings(entry.get("set", {}), f"{path}: shots.{number}.set")}))
     return shots
 
 
+def _settings(values: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(f"{name} is a group of settings by dotted key, got {brief(values)}")
+    return values
+
+
 def draw_tiles(shots: Sequence[Shot], tile_width_px: int = 480) -> Iterator[Image]:
-    """The pictures with their captions, in order; neighbours with equal scenarios share one world."""
-    built = [(shot, shot.scenario()) for shot in shots]  # all are checked before the first is rendered
-    for _, group in itertools.groupby(built, key=lambda pair: pair[1]):
-        members = list(group)
-        with Simulation(members[0][1]) as simulation:
-            for shot, _ in members:
-                frame = simulation.frame(_number(simulation, shot.config), truth=shot.config.channel != "picture")
+    """The pictures with their captions, in order; neighbours with equal scenarios share one world.
+
+    Raises `ConfigError` before anything is rendered for a shot that cannot be.
+    """
+    built = [(shot, shot.scenario()) for shot in shots]
+    planned = []
+    for scenario, group in itertools.groupby(built, key=lambda pair: pair[1]):
+        simulation = Simulation(scenario)
+        planned.append((simulation, [(shot, _number(simulation, shot.config)) for shot, _ in group]))
+    # All are checked before the first is rendered.
+    for simulation, members in planned:
+        with simulation:
+            for shot, number in members:
+                frame = simulation.frame(number, truth=shot.config.channel != "picture")
                 yield _tile(_shown(frame, shot.config.channel), shot.config.caption, tile_width_px)
 
 
@@ -103,8 +120,16 @@ def _number(simulation: Simulation, config: ShotConfig) -> int:
         walls: tuple[WallConfig, ...] = simulation.scenario.walls
         if not walls:
             raise ConfigError(f"{config.caption!r}: before_wall_m needs a scenario with a wall")
-        time_s = simulation.plan.time_at(walls[0].station_m - config.before_wall_m)
-    return min(round(time_s * simulation.scenario.camera.rate_hz), len(simulation) - 1)
+        station_m = walls[0].station_m - config.before_wall_m
+        time_s = simulation.plan.time_at(station_m)
+        if abs(simulation.plan.camera_station(time_s) - station_m) > _OFF_M:
+            raise ConfigError(f"{config.caption!r}: the drive never is {config.before_wall_m:g} m before the wall")
+    number = round(time_s * simulation.scenario.camera.rate_hz)
+    if number >= len(simulation):
+        raise ConfigError(
+            f"{config.caption!r}: the drive lasts {simulation.plan.motion.duration_s:.1f} s, got time_s {time_s:g}"
+        )
+    return number
 
 
 def _shown(frame: SimulatedFrame, channel: str) -> Image:

@@ -18,8 +18,8 @@ from perception_fm.bags.drive import Calibration
 from perception_fm.bags.encoded_image import EncodedImage
 from perception_fm.bags.message_types import serialize
 from perception_fm.bags.trajectory import OdometrySample
-from perception_fm.bags.writer import BagWriter
-from perception_fm.errors import BagError, ConfigError
+from perception_fm.bags.writer import BagWriter, refuse_output
+from perception_fm.errors import ConfigError
 from perception_fm.synth.driving.drive_plan import mounting
 from perception_fm.synth.driving.odometry_error import imu_readings, odometry_readings
 from perception_fm.synth.labels import CLASS_NAMES
@@ -65,6 +65,8 @@ def truth_channels(choice: str) -> tuple[str, ...] | None:
     unknown = [name for name in names if name not in CHANNELS]
     if unknown:
         raise ConfigError(f"truth is all, light, none or a list of {', '.join(CHANNELS)}; got {unknown[0]!r}")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"truth: a channel is given twice in {choice!r}")
     return names
 
 
@@ -78,8 +80,7 @@ def record(
     """
     channels = truth_channels(truth)
     simulation = Simulation(scenario)
-    if target.exists() and not overwrite:  # told before the rendering, not after
-        raise BagError(f"{target} exists already; choose another output or ask to overwrite it")
+    refuse_output(target, overwrite=overwrite)  # told before the rendering, not after
     with simulation:
         data = custom_data(simulation)
         with BagWriter(target, overwrite=overwrite, compress=bool(channels), custom_data=data) as writer:

@@ -15,7 +15,7 @@ from rosbags.rosbag2 import Reader
 
 from perception_fm.bags.message_types import deserialize, message, serialize
 from perception_fm.bags.reader import BagReader
-from perception_fm.bags.writer import BagWriter
+from perception_fm.bags.writer import BagWriter, refuse_output
 from perception_fm.errors import BagError
 
 STRING = "std_msgs/msg/String"
@@ -178,3 +178,12 @@ def test_killed_writer_leaves_nothing_that_looks_complete(tmp_path: Path, storag
         BagReader(tmp_path / ".bag.partial")
     write_three(tmp_path / "bag", storage)
     assert [path.name for path in tmp_path.iterdir()] == ["bag"]
+
+
+def test_refused_output_is_told_without_touching_anything(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    for target in (tmp_path / "file", tmp_path / "file" / "bag"):
+        with pytest.raises(BagError, match="file"):
+            refuse_output(target, overwrite=True)
+    refuse_output(tmp_path / "new" / "bag", overwrite=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]

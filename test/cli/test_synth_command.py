@@ -30,6 +30,8 @@ def test_composite_of_a_rendered_drive(tmp_path, capsys):
         (["run", "nowhere", "-o", "out"], "neither a scenario file nor one of the library"),
         (["run", "demo"], "Missing option"),
         (["sheet", "nowhere.yaml", "-o", "out.png"], "cannot read nowhere.yaml"),
+        (["sheet", "-o", "out.gif"], "a sheet is a .jpg or .png"),
+        (["sheet", "-o", "/dev/null/out.png"], "cannot write /dev/null/out.png"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path, monkeypatch, capsys):

@@ -198,6 +198,7 @@ def test_commands_run_and_list(tmp_path, capsys):
         (["synth", "run", "demo", "-o", "x", "-s", "drive.sped_mps=3"], "did you mean drive.speed_mps"),
         (["synth", "run", "demo", "-o", "x", "-s", "walls.0.station_m=10"], "stands behind the camera"),
         (["synth", "run", "demo", "-o", "x", "--truth", "dep"], "truth is all, light, none"),
+        (["synth", "run", "demo", "-o", "x", "--truth", "depth,depth"], "a channel is given twice"),
         (["synth", "run", "painted_wall", "-o", "x", "--split", "test", "--seed", "1"], "the split test has seeds"),
         (["synth", "cases", "demo", "--split", "test"], "demo has no split test"),
     ],

@@ -268,6 +268,16 @@ def test_weights_and_ranges_are_kept(tmp_path):
         ({"randomise": {"weather.cloud": {"integer": [0, 0.5]}}}, "two whole numbers"),
         ({"randomise": {"weather.cloud": {"log_uniform": [0, 1]}}}, "positive"),
         ({"randomise": {"weather.cloud": {"choice": []}}}, "choice is a list"),
+        ({"randomise": {"weather.cloud": {"uniform": [-1e308, 1e308]}}}, "lower end first"),
+        ({"randomise": {"world.lanes": {"integer": [1, 10**400]}}}, "lower end first"),
+        ({"randomise": {"seed": {"integer": [1, 4]}}}, r"randomise\.seed: seeds, name and size"),
+        (
+            {"scenarios": [{"scenario": "plain.yaml", "overrides": {"camera.width_px": 80}}]},
+            r"overrides\.camera\.width_px",
+        ),
+        ({"scenarios": [{"scenario": "plain.yaml", "weight": 10**400}]}, r"scenarios\.0\.weight is a positive"),
+        ({"channels": [["depth"]]}, "channels is a list of names"),
+        ({"channels": ["pictured"]}, "channels: pictured is stored as its difference to depth"),
     ],
 )
 def test_bad_specification_is_refused(tmp_path, changes, message):
@@ -292,7 +302,10 @@ def test_impossible_draw_is_refused_before_anything_is_made(tmp_path, randomise,
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(("text", "message"), [("- 1", "no dataset specification"), ("a: [", "is not YAML")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- 1", "no dataset specification"), ("a: [", "is not YAML"), ("frames: 1\nframes: 2", "frames is given twice")],
+)
 def test_file_that_is_no_specification_is_refused(tmp_path, text, message):
     (tmp_path / "spec.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
