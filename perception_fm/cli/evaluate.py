@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perception_fm.cli import evaluate_scenarios
+
 if TYPE_CHECKING:
     from perception_fm.evaluation.wall import Sighting, WallFigures
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 def command() -> None:
     """Compare the results of a run with the truth."""
 
+
+command.add_command(evaluate_scenarios.command)
 
 @command.command("wall")
 @click.argument("result_folder", type=click.Path(path_type=Path))

@@ -27,12 +27,7 @@ def write_report(
     """
     document = strict(document)
     frames = document["frames"]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )
-    environment.filters["number"] = _number
-    html = environment.get_template("report.html").render(
+    html = environment().get_template("report.html").render(
         run=document["run"],
         summary=document["summary"],
         began=_date(frames[0]["stamp_ns"]) if frames else _UNKNOWN,
@@ -49,6 +44,16 @@ def write_report(
     path = folder / "report.html"
     path.write_text(html, encoding="utf-8")
     return path
+
+
+def environment() -> jinja2.Environment:
+    """The templates of all reports, with the filter `number`."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )
+    templates.filters["number"] = _number
+    return templates
 
 
 def _number(value: float | None, digits: int = 1, unit: str = "") -> str:

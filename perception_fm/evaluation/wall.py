@@ -56,8 +56,8 @@ class WallFigures:
         return {"schema_version": SCHEMA_VERSION, "on_wall_share": ON_WALL_SHARE, **dataclasses.asdict(self)}
 
 
-def read_frames(result: Path) -> list[dict[str, Any]]:
-    """`frames` of a `result.json`. Raises `PerceptionError` for anything else."""
+def read_result(result: Path) -> dict[str, Any]:
+    """The document of a `result.json`. Raises `PerceptionError` for anything else."""
     try:
         document = json.loads(result.read_text(encoding="utf-8"))
     except OSError as error:
@@ -67,7 +67,12 @@ def read_frames(result: Path) -> list[dict[str, Any]]:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != RESULT_SCHEMA_VERSION or not isinstance(document.get("frames"), list):
         raise PerceptionError(f"{result} is no result.json of schema {RESULT_SCHEMA_VERSION} (it says {version})")
-    return list(document["frames"])
+    return dict(document)
+
+
+def read_frames(result: Path) -> list[dict[str, Any]]:
+    """`frames` of a `result.json`. Raises `PerceptionError` for anything else."""
+    return list(read_result(result)["frames"])
 
 
 def wall_distances(meta: Mapping[str, Any]) -> dict[int, float]:
@@ -101,7 +106,7 @@ def judge_wall(
     elsewhere: list[Sighting] = []
     for frame, truth_m in pairs:
         stamp = int(frame["stamp_ns"])
-        confirmed_m = _confirmed_m(frame)
+        confirmed_m = confirmed_distances_m(frame)
         deviation = np.abs(confirmed_m - truth_m) / truth_m
         is_on_wall = bool((deviation <= ON_WALL_SHARE).any())
         elsewhere += [Sighting(stamp, truth_m, float(m)) for m in confirmed_m[deviation > ON_WALL_SHARE]]
@@ -128,7 +133,7 @@ def judge_wall(
     )
 
 
-def _confirmed_m(frame: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def confirmed_distances_m(frame: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Distances of the confirmed obstacles; one without a distance cannot be on the wall and counts as infinitely far.
 
     So it shows among those elsewhere instead of going unnoticed.

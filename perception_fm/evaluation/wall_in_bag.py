@@ -23,22 +23,45 @@ def bag_wall_distances(bag: Path) -> dict[int, float]:
     Raises `PerceptionError` for a bag without a wall in the way or without true poses.
     """
     with BagReader(bag) as reader:
-        if "wall" not in reader.custom_data:
+        wall = wall_in_way(reader)
+        if wall is None:
             raise PerceptionError(f"{bag} has no wall in the way of its drive: its metadata holds no wall")
-        wall = read_wall(json.loads(reader.custom_data["wall"]))
-        topics = [
-            topic
-            for topic, msgtype in reader.topics.items()
-            if msgtype == _POSE_TYPE and topic.startswith("/ground_truth/") and topic.endswith("/pose")
-        ]
-        if len(topics) != 1:
-            raise PerceptionError(f"{bag} holds {len(topics)} topics of true poses: record it with its ground truth")
-        distances = {}
-        for _, msgtype, _, cdr in reader.messages(topics):
-            stamped = deserialize(cdr, msgtype)
-            stamp_ns = stamped.header.stamp.sec * 1_000_000_000 + stamped.header.stamp.nanosec
-            distances[stamp_ns] = wall.distance_to_wall_m(_pose(stamped.pose))
+        poses = true_poses(reader, pose_topic(reader))
+    distances = {stamp: wall.distance_to_wall_m(pose) for stamp, pose in poses.items()}
     return {stamp: distance for stamp, distance in distances.items() if distance > 0.0}
+
+
+def wall_in_way(reader: BagReader) -> PaintedWall | None:
+    """The wall that the drive meets first, None where the bag's metadata holds none."""
+    document = reader.custom_data.get("wall")
+    return None if document is None else read_wall(json.loads(document))
+
+
+def pose_topic(reader: BagReader) -> str:
+    """Topic of the true poses of the camera. Raises `PerceptionError` unless there is exactly one."""
+    topics = [
+        topic
+        for topic, msgtype in reader.topics.items()
+        if msgtype == _POSE_TYPE and topic.startswith("/ground_truth/") and topic.endswith("/pose")
+    ]
+    if len(topics) != 1:
+        count = len(topics)
+        raise PerceptionError(f"{reader.path} holds {count} topics of true poses: record it with its ground truth")
+    return topics[0]
+
+
+def true_poses(reader: BagReader, topic: str) -> dict[int, RigidTransform]:
+    """Stamp in ns -> `world_from_camera`, in the order of the bag."""
+    poses = {}
+    for _, msgtype, _, cdr in reader.messages([topic]):
+        stamped = deserialize(cdr, msgtype)
+        poses[stamp_ns(stamped.header)] = _pose(stamped.pose)
+    return poses
+
+
+def stamp_ns(header: Any) -> int:
+    """Stamp of a message's header."""
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
 
 
 def read_wall(document: dict[str, Any]) -> PaintedWall:

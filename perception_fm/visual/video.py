@@ -74,3 +74,23 @@ class VideoWriter:
             os.replace(self._partial, self._path)
         else:
             self._partial.unlink(missing_ok=True)
+
+
+def picture_at(path: Path, time_s: float) -> NDArray[np.uint8]:
+    """The (H, W, 3) BGR picture that a video shows `time_s` after its first one; beyond its end the last.
+
+    Raises `PerceptionError` for a file that is no video.
+    """
+    shown = None
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                # A tick of slack: stamps are rounded to ticks when they are written.
+                if shown is not None and float(frame.time or 0.0) > time_s + 1.0 / _TICKS_PER_S:
+                    break
+                shown = frame
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise PerceptionError(f"cannot read the video {path}: {error}") from error
+    if shown is None:
+        raise PerceptionError(f"{path} holds no picture")
+    return np.asarray(shown.to_ndarray(format="bgr24"), dtype=np.uint8)
