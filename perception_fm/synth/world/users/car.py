@@ -164,7 +164,7 @@ def car_mesh(shape: CarShape, spokes: int) -> Mesh:
 
 
 def _wheels(shape: CarShape, spokes: int) -> list[Mesh]:
-    body = wheel(shape.wheel_radius_m, 0.21, shape.rim_share, spokes, segments=11)
+    body = wheel(shape.wheel_radius_m, 0.21, shape.rim_share, spokes)
     y = 0.5 * shape.size_m[1] - 0.035
     return [placed(body, (axle, y, shape.wheel_radius_m)) for axle in shape.axles_m]
 
@@ -205,7 +205,7 @@ def _lamp(shape: CarShape, end: float, height: float, inner_share: float, materi
     """A lamp below the shoulder from a share of the half width around the corner; `end` 1 in front, -1 behind."""
     half = 0.5 * shape.size_m[0]
     columns = []
-    for from_end, drop in zip((*END_M[:3], 0.16 if shape.is_van and end < 0.0 else 0.30), (0.0, 0.0, 0.0, 0.04)):
+    for from_end, drop in zip((*END_M[:2], 0.16 if shape.is_van and end < 0.0 else 0.30), (0.0, 0.0, 0.04)):
         x = end * (half - from_end)
         top = float(shape.rows_m(x)[2]) - 0.005
         columns.append([shape.side_point(x, z) for z in (top - height + drop, top)])

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perception_fm.synth.scene import Material, Mesh
+from perception_fm.synth.world.face_patterns import patch_faces
+from perception_fm.synth.world.ground.facets import faceted
 from perception_fm.synth.world.shapes import box, skin
 from perception_fm.synth.world.users.vehicle_parts import BLACK, GLASS, PAINT, PROUD_M
 
 _CREASE_DEG = 62.0  # sheet metal is pressed round: only the edges of bumpers and openings stay sharp
 # Half width relative to the middle's at these distances from an end of the car: its corners are round in plan.
-END_M = np.array([0.0, 0.05, 0.16, 0.40, 0.90])
-_END_SHARE = np.array([0.70, 0.84, 0.925, 0.97, 1.0])
+END_M = np.array([0.0, 0.10, 0.38, 0.90])
+_END_SHARE = np.array([0.72, 0.885, 0.97, 1.0])
 # Half width of a cross section at sill, waist, shoulder and deck.
 _ROW_SHARE = np.array([0.955, 1.0, 0.975, 0.90])
 _VAN_ROW_SHARE = np.array([0.965, 1.0, 0.995, 0.98])  # no shoulder: the sides go up straight
@@ -22,6 +24,7 @@ _SHOULDER_M = 0.055  # below the deck
 _ARCH_GAP_M = 0.05  # between tyre and wheel arch
 _ROOF_SHARES = np.array([-1.0, -0.62, 0.62, 1.0])
 _ROOF_CROWN_M = np.array([0.0, 0.035, 0.035, 0.0])
+_BELOW_BELT = (0.0, 0.0, 0.03)  # sides go down into the body, so that no light shows between them
 _PANE_TOP = 0.90  # of the way from belt to roof edge: above it lies the roof rail
 
 
@@ -82,12 +85,10 @@ class CarShape:
     def stations_m(self) -> NDArray[np.float64]:
         """Where cross sections lie, from tail to nose: dense over the wheels and at the rounded ends."""
         half, arch = self.size_m[0] / 2.0, self.wheel_radius_m + _ARCH_GAP_M
-        circle = arch * np.cos(np.linspace(0.0, np.pi, 5))
-        # Beside the arch the sheet drops to the sill at once.
-        edges = np.array([-arch - 0.01, arch + 0.01])
-        wheels = np.concatenate([axle + np.concatenate([circle, edges]) for axle in self.axles_m])
-        ends = np.concatenate([END_M[:4] - half, half - END_M[:4]])
-        others = np.concatenate([ends[[1, 2, 3, 5, 6, 7]], [self.panes[0][0], self.panes[-1][0]]])
+        # From the sill the sheet rises to the arch at once, at the height where the tyre is widest.
+        around = arch * np.array([-1.03, -0.999, -0.62, 0.0, 0.62, 0.999, 1.03])
+        wheels = np.concatenate([axle + around for axle in self.axles_m])
+        others = np.concatenate([END_M[1:3] - half, half - END_M[1:3], [self.panes[0][0], self.panes[-1][0]]])
         is_apart = np.abs(others[:, None] - wheels).min(axis=1) > 0.08
         return np.unique(np.concatenate([[-half, half], wheels, others[is_apart]]))
 
@@ -111,8 +112,15 @@ def shell(shape: CarShape) -> list[Mesh]:
     tail, nose = np.stack([left[0], right[0]], axis=1), np.stack([right[-1], left[-1]], axis=1)
     length, width, _ = shape.size_m
     top = min(height for _, height in shape.deck_m) - 0.08
+    around = np.concatenate([left, right[:, ::-1]], axis=1)
+    faces = patch_faces(*around.shape[:2]).reshape(len(x) - 1, -1, 2, 3)
+    # The deck under the glasshouse is seen by nobody.
+    is_hidden = (x[1:] <= shape.panes[0][0] + 1e-9) & (x[:-1] >= shape.panes[-1][0] - 1e-9)
+    deck = left.shape[1] - 1
+    shown = np.concatenate([faces[:, :deck].reshape(-1, 3), faces[:, deck + 1 :].reshape(-1, 3),
+                            faces[~is_hidden, deck].reshape(-1, 3)])  # fmt: skip
     return [
-        skin(np.concatenate([left, right[:, ::-1]], axis=1), PAINT, crease_deg=_CREASE_DEG),
+        faceted(around.reshape(-1, 3), shown, PAINT, crease_deg=_CREASE_DEG),
         *(mesh for end in (tail, nose) for mesh in _end(end)),
         box((length - 0.4, width - 0.52, top - shape.sill_m), (0.0, 0.0, 0.5 * (top + shape.sill_m)), BLACK),
     ]
@@ -130,7 +138,7 @@ def glasshouse_side(shape: CarShape) -> list[Mesh]:
     pane_top = belt + _PANE_TOP * (roof - belt)
     materials: dict[str, Material] = {"paint": PAINT, "glass": GLASS, "black": BLACK}
     sides = [
-        skin(np.stack([belt[index : index + 2], pane_top[index : index + 2]]), materials[filling])
+        skin(np.stack([belt[index : index + 2] - _BELOW_BELT, pane_top[index : index + 2]]), materials[filling])
         for index, (_, _, filling) in enumerate(shape.panes[:-1])
     ]
     return [*sides, skin(np.stack([pane_top, roof]), PAINT)]

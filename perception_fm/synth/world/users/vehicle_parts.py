@@ -31,6 +31,7 @@ PLATE_TINTS: tuple[Colour, ...] = ((0.80, 0.80, 0.78), (0.80, 0.80, 0.78), (0.75
 
 # Wheels are turned about z and then laid on their side, the first corner of their circle down on the road.
 LYING = RigidTransform(np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]]), np.zeros(3))
+_TREAD_SHARE = 0.3  # of a turn to either side of the road
 PROUD_M = 0.006  # how far details lie above the body, so that they win in the depth buffer
 
 # Linear RGB with the share of new cars in Europe, rounded (BASF Color Report 2023: three in four without a hue).
@@ -94,15 +95,16 @@ def recoloured(mesh: Mesh, colours: Mapping[Material, Colour]) -> Mesh:
 
 
 @lru_cache(maxsize=64)
-def wheel(radius_m: float, width_m: float, rim_share: float = 0.64, spokes: int = 5, segments: int = 12) -> Mesh:
+def wheel(radius_m: float, width_m: float, rim_share: float = 0.64, spokes: int = 5, segments: int = 10) -> Mesh:
     """A wheel whose outer face lies in the plane y = 0 looking to the left, axis at the origin.
 
     A black tyre with a light rim (`rim_share` of its radius) and spokes with nothing behind them; 0 spokes: a pressed
-    steel disc. About 7 * segments triangles.
+    steel disc. The tread ends where the wheel arch hides it. About 6 * segments triangles.
     """
     rim, dish = rim_share * radius_m, 0.2 * width_m
     bodies = [
-        lathe([(radius_m, -width_m), (radius_m, -0.1 * width_m), (rim, 0.0)], TYRE, segments, crease_deg=60.0),
+        _tread(radius_m, width_m, segments),
+        lathe([(radius_m, -0.1 * width_m), (rim, 0.0)], TYRE, segments),
         lathe([(rim, 0.006), (0.86 * rim, -0.4 * dish)], RIM, segments),
     ]
     if spokes:
@@ -119,6 +121,15 @@ def truck_wheel(radius_m: float, width_m: float, is_front: bool, segments: int =
     tyre = lathe([(radius_m, -width_m), (radius_m, -0.03), (rim, 0.0)], TYRE, segments, crease_deg=60.0)
     disc = lathe([(rim, 0.0), (0.0, hub)], RIM if is_front else STEEL, segments)
     return merged([tyre, disc]).moved(LYING)
+
+
+def _tread(radius_m: float, width_m: float, segments: int) -> Mesh:
+    """The lower part of a tyre's tread around z."""
+    reach = round(_TREAD_SHARE * segments)
+    turns = 2.0 * np.pi * np.arange(-reach, reach + 1) / segments
+    ring = radius_m * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    edges = [np.column_stack([ring, np.full(len(ring), z)]) for z in (-width_m, -0.1 * width_m)]
+    return skin(edges, TYRE, crease_deg=60.0)
 
 
 def _spokes(rim: float, dish: float, count: int) -> Mesh:
