@@ -32,8 +32,8 @@ def wall(result_folder: Path, drive: Path, near_m: float, output: Path | None) -
     """How well a run found the wall that stands in a drive.
 
     RESULT_FOLDER is what `perception-fm run` wrote; DRIVE the bag that `perception-fm synth run` wrote, or the drive
-    folder that the bag was converted from, with the wall's distance in every frame (`synth composite` and `synth drive`
-    write it). A confirmed obstacle within 10% of the true distance is the wall, any other is something else.
+    folder that the bag was converted from, with the wall's distance in every frame (`synth composite` writes it). A
+    confirmed obstacle within 10% of the true distance is the wall, any other is something else.
     """
     from perception_fm.evaluation.results import write_json
     from perception_fm.evaluation.wall import judge_wall, read_frames, wall_distances

@@ -61,7 +61,7 @@ class MemoryGrowth:
 def benchmark_frames(count: int) -> Iterator[CameraFrame]:
     """`count` colour frames of the benchmark camera on a street at up to 11.5 m/s, the same ones every time."""
     drive = SyntheticDrive.build(
-        DriveConfig(width_px=WIDTH_PX, height_px=HEIGHT_PX, focal_px=FOCAL_PX, rate_hz=RATE_HZ, has_depth=False)
+        DriveConfig(width_px=WIDTH_PX, height_px=HEIGHT_PX, focal_px=FOCAL_PX, rate_hz=RATE_HZ)
     )
     config, plan = drive.config, drive.plan
     moving = [number for number, speed in enumerate(plan.speeds_mps) if speed > _CRUISE_MPS]

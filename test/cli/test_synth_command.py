@@ -1,20 +1,40 @@
 """`perception-fm synth` as a person types it."""
 
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
 
 from perception_fm.cli import main
-from perception_fm.synth.planar.drive import DriveConfig, write_drive
 
 
 def run(*arguments: object) -> int:
     return main(["synth", *map(str, arguments)])
 
 
-def test_composite_of_a_rendered_drive(tmp_path, capsys):
-    small = DriveConfig(width_px=160, height_px=96, focal_px=125.0, rate_hz=2.0, travel_m=20.0, has_wall=False)
-    list(write_drive(small, tmp_path / "drive"))
+def small_drive(folder: Path) -> None:
+    """Three frames of noise, ten metres apart along the optical axis."""
+    (folder / "rgb").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(3):
+        cv2.imwrite(str(folder / f"rgb/{number}.png"), rng.integers(0, 256, (96, 160, 3)).astype(np.uint8))
+        pose = np.eye(4)
+        pose[2, 3] = 10.0 * number
+        entry = {"id": number, "stamp_ns": number * 10**9, "image": f"rgb/{number}.png"}
+        frames.append(entry | {"T_world_camera": pose.tolist()})
+    camera = {"size": [160, 96], "K": [125.0, 125.0, 79.5, 47.5], "D": [], "height_m": 1.4}
+    meta = {"format": "drive-folder/1", "camera": camera, "frames": frames}
+    (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def test_composite_of_a_drive(tmp_path, capsys):
+    small_drive(tmp_path / "drive")
     assert run("composite", tmp_path / "drive", "-o", tmp_path / "wall", "--distance", 25, "--slant", 20) == 0
-    assert (tmp_path / "wall/meta.json").is_file()
+    distances = [frame["wall_distance_m"] for frame in json.loads((tmp_path / "wall/meta.json").read_text())["frames"]]
+    assert distances == pytest.approx([25.0, 15.0, 5.0], abs=1e-3)
     assert "6 x 4 m wall 25 m after frame 0" in capsys.readouterr().out
 
 

@@ -1,17 +1,13 @@
 """Synthetic drives: repeatable, from standstill to standstill, with truth that fits the pictures."""
 
 import dataclasses
-import json
 
-import cv2
 import numpy as np
 import pytest
 
-from perception_fm.bags.drive import Intrinsics
-from perception_fm.bags.drive_folder import DriveFolder
-from perception_fm.config import from_mapping
-from perception_fm.errors import BagError, ConfigError
-from perception_fm.synth.planar.drive import DriveConfig, SyntheticDrive, plan_drive, write_drive
+from perception_fm.errors import ConfigError
+from perception_fm.synth.planar.drive import DriveConfig, SyntheticDrive, plan_drive
+from perception_fm.synth.planar.planar_world import WALL_LABEL
 
 SMALL = DriveConfig(
     seed=3, width_px=160, height_px=96, focal_px=125.0, rate_hz=2.0, travel_m=30.0, sweet_spot_m=25.0, wait_s=0.5
@@ -19,15 +15,8 @@ SMALL = DriveConfig(
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    target = tmp_path_factory.mktemp("synthetic") / "drive"
-    assert list(write_drive(SMALL, target)) == list(range(len(plan_drive(SMALL).stamps_ns)))
-    return target
-
-
-@pytest.fixture(scope="module")
-def meta(folder):
-    return json.loads((folder / "meta.json").read_text())
+def drive() -> SyntheticDrive:
+    return SyntheticDrive.build(SMALL)
 
 
 def test_drive_goes_from_standstill_to_standstill():
@@ -59,57 +48,31 @@ def test_same_seed_same_pictures():
     assert (other.render(2).image != first.render(2).image).mean() > 0.3
 
 
-def test_importer_accepts_the_folder(folder):
-    drive = DriveFolder(folder, Intrinsics(), None)
-    frames = list(drive.frames())
-    assert len(frames) == len(drive.trajectory) == len(plan_drive(SMALL).stamps_ns)
-    assert drive.info.camera_height_m == SMALL.camera_height_m
-    assert frames[0].depth_m is not None
-    assert frames[0].label is not None
-
-
-def test_wall_depth_is_its_distance(folder, meta):
-    frame = meta["frames"][-1]
-    depth = cv2.imread(str(folder / frame["depth"]), cv2.IMREAD_UNCHANGED) / 256.0
-    label = cv2.imread(str(folder / frame["label"]), cv2.IMREAD_UNCHANGED)
-    assert frame["wall_distance_m"] == pytest.approx(SMALL.stop_before_wall_m, abs=0.05)
-    on_wall = label == 3
+def test_wall_depth_is_its_distance(drive):
+    rendered, pose = drive.render(len(drive.plan.stamps_ns) - 1), drive.plan.world_from_camera[-1]
+    distance_m = drive.wall.distance_to_wall_m(pose)
+    assert distance_m == pytest.approx(SMALL.stop_before_wall_m, abs=0.05)
+    on_wall = rendered.label == WALL_LABEL
     assert on_wall.mean() > 0.3
     # The camera looks 0.02 rad down: along optical z the plane is within 1% of its distance.
-    assert np.median(depth[on_wall]) == pytest.approx(frame["wall_distance_m"], rel=0.01)
+    assert np.median(rendered.depth_m[on_wall]) == pytest.approx(distance_m, rel=0.01)
 
 
-def test_wall_distance_decreases_by_the_travelled_distance(meta):
-    distance = np.array([frame["wall_distance_m"] for frame in meta["frames"]])
-    x_m = np.array([frame["T_world_camera"][0][3] for frame in meta["frames"]])
+def test_wall_distance_decreases_by_the_travelled_distance(drive):
+    poses = drive.plan.world_from_camera
+    distance = np.array([drive.wall.distance_to_wall_m(pose) for pose in poses])
+    x_m = np.array([pose.translation_m[0] for pose in poses])
     # The lane wander turns the path by up to atan(0.12 * 2 pi / 60) = 0.7 degree and shifts it by 0.12 m.
     np.testing.assert_allclose(distance[0] - distance, x_m - x_m[0], atol=0.02)
 
 
-def test_drive_without_a_wall_has_none(tmp_path):
-    config = dataclasses.replace(SMALL, has_wall=False, has_depth=False, travel_m=2.0, rate_hz=1.0)
-    list(write_drive(config, tmp_path / "drive"))
-    meta = json.loads((tmp_path / "drive/meta.json").read_text())
-    assert "wall" not in meta
-    assert not any({"depth", "wall_distance_m"} & set(frame) for frame in meta["frames"])
-    assert not (tmp_path / "drive/depth").exists()
+def test_drive_without_a_wall_has_none():
+    free = SyntheticDrive.build(dataclasses.replace(SMALL, has_wall=False))
+    assert free.wall is None
+    assert not (free.render(0).label == WALL_LABEL).any()
 
 
 @pytest.mark.parametrize("sweet_spot_m", [3.0, 34.5])
 def test_sweet_spot_off_the_drive_is_refused(sweet_spot_m):
     with pytest.raises(ConfigError, match="sweet_spot_m"):
         SyntheticDrive.build(dataclasses.replace(SMALL, sweet_spot_m=sweet_spot_m))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [({"wall_thickness_m": 1.0}, "unknown setting"), ({"wall_width_m": -6.0}, "lies between"), ({"seed": "x"}, "type")],
-)
-def test_bad_setting_is_refused(settings, message):
-    with pytest.raises(ConfigError, match=message):
-        from_mapping(DriveConfig, settings)
-
-
-def test_existing_folder_is_refused(tmp_path):
-    with pytest.raises(BagError, match="exists already"):
-        next(write_drive(SMALL, tmp_path))
