@@ -129,20 +129,20 @@ def scan(
     """
     is_near = np.isfinite(depth_m) & (depth_m < REACH_M)
     is_ground = np.isin(label, GROUND_LABELS)
-    things = _points(*np.nonzero(is_near & ~is_ground), depth_m, intrinsics, world_from_camera)
-    rows, columns = np.nonzero(is_near & is_ground)
-    ground = _points(rows[::_GROUND_STRIDE], columns[::_GROUND_STRIDE], depth_m, intrinsics, world_from_camera)
+    things = _points(is_near & ~is_ground, 1, depth_m, intrinsics, world_from_camera)
+    ground = _points(is_near & is_ground, _GROUND_STRIDE, depth_m, intrinsics, world_from_camera)
     return [_scan(things, ground, way) for way in ways]
 
 
 def _points(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
+    wanted: NDArray[np.bool_],
+    stride: int,
     depth_m: NDArray[np.float32],
     intrinsics: FloatArray,
     world_from_camera: RigidTransform,
 ) -> FloatArray:
-    """World points (N, 3) that pixels (N,) show."""
+    """World points (N, 3) that every `stride`-th wanted pixel, of a mask (H, W), shows."""
+    rows, columns = (index[::stride] for index in np.nonzero(wanted))
     z = depth_m[rows, columns].astype(np.float64)
     x = (columns - intrinsics[0, 2]) / intrinsics[0, 0] * z
     y = (rows - intrinsics[1, 2]) / intrinsics[1, 1] * z
@@ -179,6 +179,6 @@ def _ground_height(distance_m: FloatArray, height_m: FloatArray) -> tuple[FloatA
         return np.zeros(1), np.zeros(1)
     number = (distance_m / _GROUND_BIN_M).astype(np.intp)
     count = np.bincount(number)
-    total = np.bincount(number, weights=height_m)
+    total = np.asarray(np.bincount(number, weights=height_m), dtype=np.float64)
     seen = np.flatnonzero(count)
-    return (seen + 0.5) * _GROUND_BIN_M, total[seen] / count[seen]
+    return np.asarray((seen + 0.5) * _GROUND_BIN_M, dtype=np.float64), total[seen] / count[seen]

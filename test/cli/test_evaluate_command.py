@@ -76,3 +76,25 @@ def test_bad_input_is_one_line_and_status_2(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert message in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "neither a scenario file nor one of the library"),
+        (["plain_wall:99"], "there is no case 99"),
+        (["plain_wall:0", "plain_wall:0"], "asked for twice"),
+        (["plain_wall:0", "--size", "640"], "--size is WIDTHxHEIGHT"),
+        (["plain_wall:0", "-s", "drive.sped_mps=3"], "drive.speed_mps"),
+        (["plain_wall", "--cases", "2", "--case", "1"], "exclude each other"),
+        ([], "Missing"),
+    ],
+)
+def test_scenarios_that_cannot_be_are_refused_before_anything_is_rendered(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "scenarios", *arguments, "-o", str(tmp_path / "out")]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perception_fm.errors import PerceptionError
-from perception_fm.visual.video import VideoWriter
+from perception_fm.visual.video import VideoWriter, picture_at
 
 START_NS = 1_700_000_000_000_000_000
 
@@ -71,3 +71,18 @@ def test_video_without_frames_leaves_no_file(tmp_path: Path) -> None:
 def test_unwritable_place_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(PerceptionError, match="cannot write the video"):
         VideoWriter(tmp_path / "missing" / "a.mp4")
+
+
+@pytest.mark.parametrize(("time_s", "level"), [(0.0, 20), (0.1, 90), (0.2, 90), (0.25, 160), (9.0, 230)])
+def test_picture_is_the_one_shown_at_its_time(time_s: float, level: int, tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", [20, 90, 160, 230], [0, 100, 250, 300])
+    found = picture_at(tmp_path / "a.mp4", time_s)
+    assert found.shape == (50, 66, 3)
+    assert abs(float(found.mean()) - level) < 4.0
+
+
+def test_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("no video")
+    for name in ("a.mp4", "b.mp4"):
+        with pytest.raises(PerceptionError, match=f"cannot read the video .*{name}"):
+            picture_at(tmp_path / name, 0.0)
