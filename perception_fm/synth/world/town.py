@@ -67,4 +67,6 @@ def build_world(config: WorldConfig, seed: int, keep_clear: Sequence[Clearing] =
     drive_traffic(site, config, lanes[ego_lane], palette, numbers(7))
     objects = tuple(site.objects())
     names = sorted({material.texture for item in objects for material in item.mesh.materials} - {""})
-    return World(Scene(objects, texture_library(names), roadway.enclosures), roadway.line, lanes, ego_lane)
+    return World(
+        Scene(objects, texture_library(names), roadway.enclosures, roadway.line), roadway.line, lanes, ego_lane
+    )

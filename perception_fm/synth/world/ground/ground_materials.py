@@ -20,7 +20,7 @@ FRESH_ASPHALT = Material((0.6, 0.6, 0.61), roughness=1.0, texture="asphalt", til
 CRACK_FILL = Material((0.025, 0.025, 0.027), roughness=0.6)
 TYRE_RUBBER = Material((0.66, 0.66, 0.67), roughness=1.0, texture="asphalt", tile_m=4.0)
 CAST_IRON = Material((0.07, 0.065, 0.06), roughness=0.5, metallic=0.0)
-WATER = Material((0.03, 0.03, 0.032), roughness=0.06)
+WATER = Material((0.022, 0.022, 0.023), roughness=0.04)
 LAMP = Material((0.9, 0.88, 0.8), roughness=0.6, emission=2.0)
 
 

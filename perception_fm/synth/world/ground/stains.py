@@ -22,8 +22,10 @@ FloatArray = NDArray[np.float64]
 
 # How many there are on 100 m of road.
 _PATCHES, _CRACKS, _COVERS, _SKIDS = 2.5, 7.0, 3.0, 1.0
-_PUDDLES = 9.0
-_CRACK_WIDTH_M = 0.035  # sealed with bitumen
+_PUDDLES = 16.0
+_KERBSIDE_SHARE = 0.3  # of the puddles; the others stand in wheel tracks
+_CRACK_WIDTH_M = (0.008, 0.022)  # half of it, sealed with bitumen
+_CRACK_STEP_M = (0.12, 0.35)
 _COVER_RADIUS_M = 0.31
 
 
@@ -63,12 +65,12 @@ def puddles(
     """Pools in wheel tracks and along the kerb, each a fan of triangles."""
     figures: list[Figure] = []
     for _ in range(rng.poisson(_PUDDLES * density * (span_m[1] - span_m[0]) / 100.0)):
-        length, width = rng.uniform(0.8, 4.5), rng.uniform(0.3, 0.9)
+        length, width = rng.uniform(1.2, 6.5), rng.uniform(0.25, 0.7)
         lane = section.lane_list()[rng.integers(2 * section.lanes)]
         kerb = rng.choice((-1.0, 1.0)) * (section.half_asphalt_m - width)
-        lateral = kerb if rng.random() < 0.4 else lane.offset_m + rng.choice((-0.8, 0.8))
+        lateral = kerb if rng.random() < _KERBSIDE_SHARE else lane.offset_m + rng.choice((-0.8, 0.8))
         centre = np.array([rng.uniform(*span_m), lateral])
-        angle = np.linspace(0.0, 2.0 * np.pi, 29)[:-1]
+        angle = np.linspace(0.0, 2.0 * np.pi, 21)[:-1]
         waves = 1.0 + 0.18 * np.sin(2.0 * angle + rng.uniform(0, 6)) + 0.12 * np.sin(3.0 * angle + rng.uniform(0, 6))
         outline = centre + (waves * (0.5 * length * np.cos(angle), width * np.sin(angle))).T
         figures += [np.stack([centre, a, b]) for a, b in zip(outline, np.roll(outline, -1, axis=0))]
@@ -86,17 +88,17 @@ def _patch(station_m: float, lateral_m: float, section: CrossSection, rng: np.ra
 
 
 def _crack(station_m: float, lateral_m: float, rng: np.random.Generator) -> list[Figure]:
-    """A wandering line."""
-    heading, at = rng.choice((0.0, 0.5 * np.pi)) + rng.normal(0.0, 0.3), np.array([station_m, lateral_m])
-    figures = []
-    for _ in range(rng.integers(4, 10)):
-        heading += rng.normal(0.0, 0.35)
-        ahead = np.array([np.cos(heading), np.sin(heading)])
-        side = 0.5 * _CRACK_WIDTH_M * np.array([-ahead[1], ahead[0]])
-        following = at + rng.uniform(0.3, 0.8) * ahead
-        figures.append(np.stack([at - side, following - side, following + side, at + side]))
-        at = following
-    return figures
+    """A line along or across the road that wanders but keeps its way, of changing width, thin at its ends."""
+    way = rng.choice((0.0, 0.5 * np.pi)) + rng.normal(0.0, 0.25)
+    count = int(rng.integers(8, 22))
+    heading = way + rng.normal(0.0, 0.45, count)
+    steps = rng.uniform(*_CRACK_STEP_M, count)[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=1)
+    middle = np.array([station_m, lateral_m]) + np.concatenate([[(0.0, 0.0)], np.cumsum(steps, axis=0)])
+    half = rng.uniform(*_CRACK_WIDTH_M, count + 1)
+    half[[0, -1]] = 0.3 * _CRACK_WIDTH_M[0]
+    side = half[:, None] * np.array([-np.sin(way), np.cos(way)])
+    right, left = middle - side, middle + side
+    return [np.stack(corners) for corners in zip(right[:-1], right[1:], left[1:], left[:-1])]
 
 
 def _disc(station_m: float, lateral_m: float, radius_m: float) -> Figure:

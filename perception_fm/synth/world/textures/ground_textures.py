@@ -16,14 +16,12 @@ def _worn(share: FloatMap, low: float, high: float) -> FloatMap:
 
 
 def asphalt(rng: np.random.Generator) -> Maps:
-    """Stones of a few millimetres in bitumen, polished in patches, with a few faint cracks; a tile of 4 m."""
+    """Stones of a few millimetres in bitumen, polished in patches; a tile of 4 m. Cracks would show how it repeats."""
     grain, patches = noise(0.25, rng), noise(1.3, rng)
     stones = np.clip(grain - 1.1, 0.0, 2.0)
-    cracks = wandering_lines(3, 60, 6.0, rng)
     polished = np.clip(0.5 + 0.35 * patches, 0.0, 1.0)
     grey = 0.128 + 0.005 * patches + 0.024 * grain + 0.035 * stones + 0.008 * polished
-    grey *= 1.0 - 0.55 * blurred(cracks, 0.7)
-    height_m = 0.0011 * grain * (1.0 - 0.3 * polished) - 0.004 * cracks
+    height_m = 0.0011 * grain * (1.0 - 0.3 * polished)
     return Maps(shaded((1.0, 0.985, 0.96), np.clip(grey, 0.03, 0.4)), height_m, _worn(polished, 0.9, 0.78))
 
 
@@ -113,6 +111,6 @@ def gravel(rng: np.random.Generator) -> Maps:
 def road_paint(rng: np.random.Generator) -> Maps:
     """Thermoplastic marking, worn and dirty, the asphalt showing through here and there; a tile of 2 m."""
     wear, fine = noise(1.2, rng), noise(0.3, rng)
-    gone = np.clip(1.4 * (0.55 * fine + 0.6 * wear - 1.35), 0.0, 0.9)
+    gone = np.clip(1.5 * (0.55 * fine + 0.75 * wear - 1.05), 0.0, 0.9)
     clean = shaded((1.0, 0.99, 0.96), np.clip(0.68 + 0.05 * wear + 0.03 * fine, 0.0, 0.85))
     return Maps(blended(clean, (0.16, 0.157, 0.15), gone), 0.0005 * fine - 0.001 * gone, _worn(gone, 0.6, 0.85))
