@@ -73,10 +73,12 @@ def test_only_what_reaches_into_the_swept_height_counts(low_m, high_m, is_in_way
 
 
 def test_height_is_over_the_road_that_climbs():
-    over = street((25.0, -2.0, 2.0, 2.8, 4.5), grade=0.08)  # 3.4 m over the level of the camera's foot
-    low = street((25.0, -2.0, 2.0, 0.0, 1.0), grade=0.08)
-    assert stretches(over, straight()) == ()
-    assert len(stretches(low, straight())) == 1
+    def found(low_m, high_m):
+        return stretches(street((40.0, -2.0, 2.0, low_m, high_m), grade=0.08), straight())  # 3.2 m higher there
+
+    assert len(found(0.0, 1.0)) == 1
+    assert found(0.0, 0.4) == ()
+    assert found(2.8, 4.5) == ()
 
 
 def test_margin_decides_about_what_stands_beside():
@@ -102,7 +104,7 @@ def test_driven_way_goes_on_straight_beyond_the_end_of_the_drive():
     positions = np.column_stack([np.arange(0.0, 15.1, 0.5), np.zeros(31), np.full(31, EYE_M)])
     found = stretches(street((25.0, -2.0, 2.0, 0.0, 3.0)), driven_way(positions, 0))
     assert found[0][0] == pytest.approx(25.0, abs=1e-3)
-    assert stretches(street((60.0, -3.0, 3.0, 0.0, 3.0)), driven_way(positions, 0)) == ()
+    assert stretches(street((45.6, -3.0, 3.0, 0.0, 3.0)), driven_way(positions, 0)) == ()
 
 
 def test_drive_at_standstill_has_no_driven_way():

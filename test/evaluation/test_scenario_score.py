@@ -70,10 +70,10 @@ def test_half_a_second_beyond_braking_is_the_border(wall_m: float, is_in_time: b
 
 def test_false_alarms_before_the_wall_are_counted_and_later_ones_are_not():
     frames = [record(0, (7, 20.0)), record(1, (7, 21.0)), record(2), record(3, (8, 15.0))]
-    frames += [record(4, (1, 30.0)), record(5, (1, 20.0), (9, 5.0)), record(6, (1, 10.0))]
+    frames += [record(4, (1, 30.0), (8, 4.0)), record(5, (1, 20.0), (9, 5.0)), record(6, (1, 10.0))]
     score = score_scenario("a", frames, APPROACH)
     assert [claim.claimed_m for claim in score.false_alarms] == [20.0, 21.0, 15.0]
-    assert (score.false_frames, score.false_events) == (3, 2)
+    assert (score.false_frames, score.false_events, score.misplaced) == (3, 2, ())
 
 
 def test_wall_at_a_wrong_distance_is_misplaced_and_no_other_thing():
