@@ -38,6 +38,7 @@ _REPEATING = {
     "kerb_stone": _Recipe(ground.kerb_stone, 2.0, 2.0),
     "grass": _Recipe(ground.grass, 3.0, 3.0),
     "meadow": _Recipe(ground.meadow, 4.0, 4.0),
+    "crop": _Recipe(ground.crop, 3.0, 3.0),
     "soil": _Recipe(ground.soil, 3.0, 3.0),
     "gravel": _Recipe(ground.gravel, 1.5, 1.5),
     "road_paint": _Recipe(ground.road_paint, 2.0, 2.0),
