@@ -99,8 +99,11 @@ class DatasetWriter:
         with _alone(self._folder):
             clear_partial(self._folder, PARTIAL)
             self._write_index({})
-            if self.missing:
-                yield from make_shards(ShardMaker(self._spec, self._folder, self._source), self.missing, workers)
+            try:
+                if self.missing:
+                    yield from make_shards(ShardMaker(self._spec, self._folder, self._source), self.missing, workers)
+            finally:
+                clear_partial(self._folder, PARTIAL)
             self._write_index(self._counts())
         self.missing = []
 

@@ -6,9 +6,11 @@ noticed on the other side at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
@@ -22,14 +24,15 @@ from perception_fm.errors import DatasetError, PerceptionError
 MakeShard = Callable[[int], Iterator[None]]
 
 _FRAME, _DONE, _FAILED = "frame", "done", "failed"
-_END_S = 10.0  # for a worker to end by itself after its pipe was closed
+_END_S = 10.0  # for a worker without work to end by itself after its pipe was closed
+_STOP_S = 1.0  # for one at work to come to its next frame; a world may take longer to build
 
 
 def make_shards(make_shard: MakeShard, numbers: Sequence[int], workers: int) -> Iterator[None]:
     """Make all shards of those numbers, by `make_shard` in fresh processes; yields once for each frame.
 
     `make_shard` yields once for each frame and can be pickled. Raises `DatasetError` with one line for the first worker
-    that fails or dies; the others stop at their next frame, leaving complete shards only.
+    that fails or dies; the others stop, leaving complete shards and partial files only.
     """
     count = min(workers, len(numbers))
     waiting = list(reversed(numbers))
@@ -88,14 +91,14 @@ class _Crew:
         self._processes.pop(pipe).join(_END_S)
 
     def close(self) -> None:
-        """Processes that still work stop at their next frame; one that does not is ended."""
+        """Processes that still work stop at their next frame; one that does not come to it soon is ended."""
         for pipe in self._processes:
             pipe.close()
+        until = time.monotonic() + _STOP_S
         for process in self._processes.values():
-            process.join(_END_S)
-            if process.is_alive():
-                process.terminate()
-                process.join()
+            process.join(max(0.0, until - time.monotonic()))
+            process.terminate()
+            process.join()
         self._processes.clear()
 
 
@@ -113,10 +116,10 @@ def _work(make_shard: MakeShard, pipe: Connection, threads: int, path: list[str]
             pipe.send((_DONE, ""))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-    except PerceptionError as error:
-        pipe.send((_FAILED, str(error)))
     except Exception as error:
-        pipe.send((_FAILED, f"{type(error).__name__}: {error}"))
+        text = str(error) if isinstance(error, PerceptionError) else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):  # another worker failed first and the parent has hung up
+            pipe.send((_FAILED, text))
 
 
 def clear_partial(folder: Path, ending: str) -> None:
