@@ -12,20 +12,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import trimesh
 from numpy.typing import ArrayLike, NDArray
+from shapely.geometry import Polygon
 
-from perception_fm.errors import PerceptionError, RenderError
+from perception_fm.errors import PerceptionError
 from perception_fm.synth.scene import Colour, Material, Mesh
 from perception_fm.synth.world.face_patterns import cap_faces, patch_faces, ring_faces
 from perception_fm.synth.world.ground.facets import WHITE, box_sides, box_uv, faceted, outward, surface
-
-try:
-    import trimesh
-    from shapely.geometry import Polygon
-except ImportError as error:
-    raise RenderError(
-        "the synthetic world needs trimesh and shapely; say: pip install 'perception_fm[synth]'"
-    ) from error
 
 merged = Mesh.merged
 PLAIN = Material(albedo=(0.5, 0.5, 0.5))

@@ -125,7 +125,7 @@ def test_killed_worker_is_told_of_and_the_dataset_goes_on(tmp_path, reference):
         make(spec, folder, dying, workers=2)
     for name, content in contents(folder).items():
         assert content == reference[name]
-    assert any(path.name.endswith(".partial") for path in folder.iterdir())
+    assert not any(path.name.endswith(".partial") for path in folder.iterdir())
     assert not read_index(folder)["is_complete"]
     missing = 10 - sum(1 for path in folder.glob("*.tar") for _ in read_facts(path))
     writer = DatasetWriter(spec, folder, dying)
