@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from perception_fm.cli.progress import progress
+from perception_fm.cli.synth_extra import require_extra
 
 
 @click.command("dataset")
@@ -25,6 +26,7 @@ def dataset(spec: Path, output: Path, workers: int) -> None:
     The same command goes on where an earlier run stopped, whatever stopped it. What a shard holds depends on the
     specification alone, not on the number of processes.
     """
+    require_extra()
     from perception_fm.synth.dataset.config import read_spec
     from perception_fm.synth.dataset.dataset import DatasetWriter, read_index
     from perception_fm.synth.dataset.source import simulated

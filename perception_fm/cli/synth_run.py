@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from perception_fm.cli.progress import progress
+from perception_fm.cli.synth_extra import require_extra
 
 
 @click.command("run")
@@ -40,6 +41,7 @@ def run(
     SCENARIO is a YAML file or the name of one that comes with the package: demo, plain_wall, painted_wall, free_road,
     traffic, phantoms (docs/data_format.md). The bag appears under its name only when it is complete.
     """
+    require_extra()
     from perception_fm.synth.recording import record
     from perception_fm.synth.scenario.cases import find_case
     from perception_fm.synth.simulation import Simulation
@@ -58,6 +60,7 @@ def run(
 @click.option("--split", type=click.Choice(["dev", "test"]), help="Split of the cases.  [default: dev]")
 def cases(scenario: str | None, split: str | None) -> None:
     """List the cases of a scenario file with their seeds; without SCENARIO, the files that come with the package."""
+    require_extra()
     from perception_fm.synth.scenario.cases import cases as cases_of
     from perception_fm.synth.scenario.library import library
 

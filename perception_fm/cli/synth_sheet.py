@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from perception_fm.cli.progress import progress
+from perception_fm.cli.synth_extra import require_extra
 from perception_fm.errors import BagError
 
 
@@ -22,6 +23,7 @@ def sheet(spec: Path | None, output: Path, columns: int, tile_width: int) -> Non
     SPEC is a YAML file with `common` settings and a list of `shots` (caption, scenario, set, before_wall_m or time_s,
     channel); without it the contact sheet of the documentation is drawn (config/contact_sheet.yaml).
     """
+    require_extra()
     import cv2
 
     from perception_fm.synth.contact_sheet import draw_tiles, read_sheet, sheet_of

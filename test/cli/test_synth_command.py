@@ -1,6 +1,7 @@
 """`perception-fm synth` as a person types it."""
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,18 @@ def test_composite_of_a_drive(tmp_path, capsys):
     distances = [frame["wall_distance_m"] for frame in json.loads((tmp_path / "wall/meta.json").read_text())["frames"]]
     assert distances == pytest.approx([25.0, 15.0, 5.0], abs=1e-3)
     assert "6 x 4 m wall 25 m after frame 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", ["moderngl", "trimesh", "shapely"])
+@pytest.mark.parametrize(
+    "arguments", [["run", "demo", "-o", "x"], ["cases"], ["dataset", "y", "-o", "x"], ["sheet", "-o", "x.png"]]
+)
+def test_missing_extra_is_one_line_that_says_what_to_install(module, arguments, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert run(*arguments) == 2
+    assert capsys.readouterr().err == (
+        f"perception-fm: the synthetic world needs {module}; say: pip install 'perception_fm[synth]'\n"
+    )
 
 
 @pytest.mark.parametrize(
