@@ -200,3 +200,22 @@ def test_landmark_in_a_clearing_is_refused_with_its_key_and_station(key: str, cl
 def test_a_bridge_may_span_a_clearing() -> None:
     config = WorldConfig(style="country", bridges=(64.0,), gantries=(90.0,))
     build_world(config, 2, [Clearing(50.0, 100.0, -3.9, 3.0)])
+
+
+def test_what_is_grounded_stands_on_the_land() -> None:
+    site = Site(build_roadway(WorldConfig(style="country", curve_radius_m=150.0, grade=0.05), 2), ())
+    rng, line, start_m = np.random.default_rng(0), site.roadway.line, site.roadway.section.half_corridor_m + 2.0
+    laterals = rng.choice((-1.0, 1.0), 200) * rng.uniform(start_m, 90.0, 200)
+    poses = [upright(line, s, side, 0.0) for s, side in zip(rng.uniform(0.0, 200.0, 200), laterals)]
+    feet = np.array([site.grounded(pose).translation_m for pose in poses])
+    ground = RaysDown(part.mesh for part in site.roadway.parts)
+    assert np.ptp(feet[:, 2] - [pose.translation_m[2] for pose in poses]) > 3.0  # there are hills
+    assert ground.fall_m(feet + np.array([0.0, 0.0, 40.0])) == pytest.approx(40.0, abs=0.01)
+
+
+def test_a_house_on_a_slope_stands_on_its_highest_corner() -> None:
+    site = Site(build_roadway(WorldConfig(style="country"), 2), ())
+    pose = upright(site.roadway.line, 50.0, 60.0, 0.0)
+    corners = pose.apply(np.array([(x, y, 0.0) for x in (-6.0, 6.0) for y in (-9.0, 9.0)]))
+    level = site.grounded(pose, 0.0, (12.0, 18.0)).translation_m[2]
+    assert level == pytest.approx(site.roadway.land.heights_m(corners[:, :2]).max())

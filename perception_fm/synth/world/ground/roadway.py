@@ -19,7 +19,7 @@ from perception_fm.synth.world.ground.profile import build_profile
 from perception_fm.synth.world.ground.ribbon import Carriageway, tessellation
 from perception_fm.synth.world.ground.road_surface import carriageways, corridor, road_parts
 from perception_fm.synth.world.ground.stains import puddles, stains
-from perception_fm.synth.world.ground.terrain import build_terrain
+from perception_fm.synth.world.ground.terrain import Land, build_terrain
 from perception_fm.synth.world.ground.tunnel import Tunnel, build_tunnel
 from perception_fm.synth.world.ground.zones import Zone, zones
 from perception_fm.synth.world.road_line import RoadLine
@@ -43,6 +43,7 @@ class Roadway:
     open_m: tuple[tuple[float, float], ...]
     span_m: tuple[float, float]
     asphalt: Area
+    land: Land
     parts: tuple[Part, ...]
     decals: tuple[Part, ...]
 
@@ -89,7 +90,8 @@ def build_roadway(config: WorldConfig, seed: int) -> Roadway:
         parts += tunnel.parts
     lines = [prolonged(line), *(arm.line for junction in junctions for arm in junction.arms)]
     # Neighbours meet to rounding only: filleting closes the slits between them.
-    parts += build_terrain(Area.joined(areas).filleted(0.05), lines, section.ground_m, config.style, rng)
+    land = build_terrain(Area.joined(areas).filleted(0.05), lines, section.ground_m, config.style, rng)
+    parts += land.parts
     return Roadway(
         line,
         section,
@@ -100,6 +102,7 @@ def build_roadway(config: WorldConfig, seed: int) -> Roadway:
         tuple(plain),
         span,
         Area.joined(asphalt).filleted(0.05),
+        land,
         tuple(parts),
         tuple(decals),
     )

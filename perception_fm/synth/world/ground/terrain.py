@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
 from perception_fm.synth.scene import Part
@@ -32,11 +33,27 @@ _MEAN_TINT, _TINT_SWING = (0.95, 0.95, 0.88), (0.3, 0.22, 0.26)
 _HILLS_BEGIN_M, _HILLS_FULL_M = 15.0, 160.0
 
 
+@dataclass(frozen=True, eq=False)
+class Land:
+    """`parts` in the world, and how high they lie."""
+
+    parts: tuple[Part, ...]
+    surface: LinearNDInterpolator
+
+    def heights_m(self, xy: FloatArray) -> FloatArray:
+        """Heights (N,) at points (N, 2), NaN beyond the land's end; under roads those of the land that they cut off."""
+        return np.asarray(self.surface(xy), dtype=np.float64)
+
+
 def build_terrain(
     corridor: Area, lines: Sequence[RoadLine], ground_m: float, style: str, rng: np.random.Generator
-) -> list[Part]:
+) -> Land:
     """Triangles from the edge of `corridor` (plan) outwards; `ground_m` over the nearest line beside it."""
     hills = _hills(_HILL_M[style], rng)
+
+    def level_m(xy: FloatArray, away_m: ArrayLike) -> FloatArray:
+        return nearest_height(lines, xy) + ground_m - _UNDER_M + hills(xy) * _rise(away_m)
+
     fields = _fields(corridor, rng) if style in ("country", "motorway") else None
     points, heights, is_inner = [], [], []
     for offset, spacing in (*_INNER_RINGS, *_RINGS, *_FAR_RINGS):
@@ -44,24 +61,25 @@ def build_terrain(
         if fields is not None and offset > _HEADLAND_M:
             # Nothing comes between the points along a border, which would make it ragged.
             xy = xy[fields.borders_m(xy) > 0.8 * next((s for s, reach in _BORDERS if offset < reach), 0.0)]
-        level = nearest_height(lines, xy) + ground_m - _UNDER_M + hills(xy) * _rise(max(offset, 0.0))
+        level = level_m(xy, max(offset, 0.0))
         points.append(xy)
         heights.append(level - (_SUNK_M if offset == _INNER_RINGS[0][0] else 0.0))
         is_inner.append(np.full(len(xy), offset == _INNER_RINGS[0][0]))
     if fields is not None:
         xy, away_m = _border_points(fields, corridor)
         points.append(xy)
-        heights.append(nearest_height(lines, xy) + ground_m - _UNDER_M + hills(xy) * _rise(away_m))
+        heights.append(level_m(xy, away_m))
         is_inner.append(np.zeros(len(xy), dtype=bool))
     xy, z, inner = np.concatenate(points), np.concatenate(heights), np.concatenate(is_inner)
-    faces = Delaunay(xy).simplices
+    triangulation = Delaunay(xy)
+    faces = triangulation.simplices
     faces = faces[~inner[faces].all(axis=1)]
-    tints = _tints(xy, rng)
     crop = np.zeros(len(faces), np.int64)
     if fields is not None:
         middle = xy[faces].mean(axis=1)
         crop = np.where(corridor.distances(middle) < _HEADLAND_M - 0.2, 0, fields.crops_at(middle))
-    return _dressed(np.column_stack([xy, z]), faces, tints, crop, fields)
+    parts = _dressed(np.column_stack([xy, z]), faces, _tints(xy, rng), crop, fields)
+    return Land(tuple(parts), LinearNDInterpolator(triangulation, z))
 
 
 def _rise(away_m: ArrayLike) -> FloatArray:

@@ -27,6 +27,7 @@ _STREET_FURNITURE = (
 )
 _RAIL_M, _FENCE_M = 8.0, 6.0  # pieces
 KERBSIDE_M = 0.55
+_ROOTS_M = 0.08  # trunks go into the ground
 
 
 def along(side: float) -> float:
@@ -134,6 +135,8 @@ def plant(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Gene
         if not _is_open(road, station):
             continue
         pose = upright(road.line, station, lateral, road.section.ground_m - 0.05, rng.uniform(0.0, 6.28))
+        if not is_kerbside:
+            pose = site.grounded(pose, _ROOTS_M)
         site.plant(palette.pick(name, rng), pose, 0.3)
     if config.style in ("country", "motorway"):
         _groves(site, config, palette, rng)
@@ -157,5 +160,5 @@ def _groves(site: Site, config: WorldConfig, palette: Palette, rng: np.random.Ge
         centre, away = rng.uniform(*road.span_m), rng.choice((-1.0, 1.0)) * rng.uniform(25.0, 80.0)
         for _ in range(rng.integers(4, 10)):
             station, lateral = centre + rng.normal(0.0, 8.0), away + rng.normal(0.0, 6.0)
-            pose = upright(road.line, station, lateral, road.section.ground_m - 0.3, rng.uniform(0.0, 6.28))
+            pose = site.grounded(upright(road.line, station, lateral, 0.0, rng.uniform(0.0, 6.28)), _ROOTS_M)
             site.plant(palette.pick("tree", rng), pose, 0.3)

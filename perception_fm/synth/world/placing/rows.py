@@ -28,6 +28,7 @@ from perception_fm.synth.world.street import furniture, vegetation
 
 _SEEK_M = 1.5  # step along the road after a place was taken
 _OVERHANG_M = 1.4  # balconies and awnings in front
+_LEVEL_M = 10.0  # up to here the land lies level with the road
 _PLINTH_M = 3.0  # foundations reach down a slope
 _ARM_SHOWN_M = 70.0
 _KINDS = {
@@ -155,6 +156,8 @@ def _build(
     if not site.occupancy.is_free(plot, SOLID | ASPHALT | DRIVEN) or not site.occupancy.is_free(reach, CLEAR):
         return False
     site.occupancy.take(plot, SOLID | TALL)
+    if setback_m > _LEVEL_M:
+        pose = site.grounded(pose, 0.0, (depth, width))
     kinds = _KINDS[config.style]
     site.add(buildings.building(rng, width, depth, height, kinds[rng.integers(len(kinds))], house_number), pose)
     plinth = box((depth - 0.1, width - 0.1, _PLINTH_M), (0.0, 0.0, 0.02 - 0.5 * _PLINTH_M), CONCRETE)

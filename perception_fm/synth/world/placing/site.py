@@ -121,6 +121,16 @@ class Site:
             else:
                 self._still[part.kind].append(part.mesh.moved(pose))
 
+    def grounded(
+        self, pose: RigidTransform, under_m: float = 0.0, size_m: tuple[float, float] = (0.0, 0.0)
+    ) -> RigidTransform:
+        """The pose lifted or lowered to the land, to the highest corner of what is `size_m` long and wide there."""
+        half_x, half_y = 0.5 * size_m[0], 0.5 * size_m[1]
+        corners = np.array([(x, y, 0.0) for x in {-half_x, half_x} for y in {-half_y, half_y}])
+        level = float(self.roadway.land.heights_m(pose.apply(corners)[:, :2]).max())
+        x, y, _ = pose.translation_m
+        return RigidTransform(pose.rotation, np.array([x, y, level - under_m]))
+
     def outline(self, asset: Asset, pose: RigidTransform, below_m: float, margin_m: float) -> FloatArray:
         """Corners (4, 2) in the world of the part of an asset that lies below a height."""
         low_x, low_y, high_x, high_y = self._box(asset, below_m) + margin_m * np.array([-1.0, -1.0, 1.0, 1.0])
