@@ -15,7 +15,8 @@ from perception_fm.synth.world.ground.roadway import build_roadway
 from perception_fm.synth.world.placing.crowd import people_the_pavements
 from perception_fm.synth.world.placing.landmarks import place_landmarks
 from perception_fm.synth.world.placing.palette import Palette
-from perception_fm.synth.world.placing.roadside import place_furniture, plant
+from perception_fm.synth.world.placing.planting import plant
+from perception_fm.synth.world.placing.roadside import place_furniture
 from perception_fm.synth.world.placing.rows import build_rows
 from perception_fm.synth.world.placing.side_traffic import fill_side_roads
 from perception_fm.synth.world.placing.site import Clearing, Site

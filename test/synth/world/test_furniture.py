@@ -9,6 +9,7 @@ from perception_fm.errors import PerceptionError
 from perception_fm.synth.labels import KINDS
 from perception_fm.synth.scene import Asset, Mesh
 from perception_fm.synth.world.street import furniture
+from perception_fm.synth.world.street.open_road import delineator, noise_barrier, wires
 from perception_fm.synth.world.street.road_signs import SIGN_FACES
 from perception_fm.synth.world.textures.library import TEXTURE_NAMES
 
@@ -228,3 +229,29 @@ def test_impossible_size_is_refused(make, message):
 def test_all_kinds_are_known():
     for name, (kinds, _) in SMALL.items():
         assert kinds <= set(KINDS), name
+
+
+def test_delineator_has_a_band_and_a_reflector_on_both_sides():
+    mesh = whole(delineator())
+    assert len(mesh.triangles) <= 30
+    assert mesh.positions_m[:, 2].min() == pytest.approx(0.0, abs=1e-6)
+    assert mesh.positions_m[:, 2].max() == pytest.approx(1.0, abs=1e-6)
+    for number in (1, 2):  # after the post's own material
+        ahead = mesh.normals[mesh.material_of == number, 0]
+        assert {-1.0, 1.0} == set(np.round(ahead, 3).tolist())
+
+
+@pytest.mark.parametrize("kind", range(4))
+def test_noise_barrier_has_its_size(kind):
+    mesh = whole(noise_barrier(8.0, 3.0, kind))
+    assert np.ptp(mesh.positions_m[:, 0]) == pytest.approx(8.0, abs=0.1)
+    assert mesh.positions_m[:, 2].max() == pytest.approx(3.0, abs=0.03)
+    assert len(mesh.triangles) <= 60
+
+
+def test_wires_hang_through_between_their_poles():
+    mesh = wires([(0.0, 1.0, 8.0)], [(40.0, 1.0, 8.0)])
+    ends = np.isin(mesh.positions_m[:, 0], (0.0, 40.0))
+    assert mesh.positions_m[ends, 2] == pytest.approx(8.0, abs=0.02)
+    assert mesh.positions_m[:, 2].min() == pytest.approx(8.0 - 0.02 * 40.0, abs=0.02)  # 2% of the span
+    assert len(mesh.triangles) <= 40

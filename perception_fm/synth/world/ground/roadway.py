@@ -52,6 +52,10 @@ class Roadway:
         """All side roads."""
         return tuple(arm for junction in self.junctions for arm in junction.arms)
 
+    def is_plain(self, station_m: float) -> bool:
+        """Whether a station lies in no junction and no tunnel."""
+        return not any(zone.holds(station_m) for zone in self.zones)
+
     @property
     def enclosures(self) -> tuple[Enclosure, ...]:
         """Of the tunnels."""
