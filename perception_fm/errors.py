@@ -35,3 +35,15 @@ class RenderError(PerceptionError):
 
 class DatasetError(PerceptionError):
     """A dataset cannot be read, written or gone on with."""
+
+
+class ModelError(PerceptionError):
+    """A model file, its metadata or its weights cannot be used (corrupt, unknown head, wrong label map, wrong hash)."""
+
+
+class EngineError(ModelError):
+    """A compiled engine is refused: another GPU, tampered, stale, or outside the tolerances of the acceptance gate."""
+
+
+class InferenceError(PerceptionError):
+    """A network gave no usable answer for one frame (runtime failure, wrong input, NaN everywhere)."""

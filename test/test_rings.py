@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "perception_fm"
-CORE = {"types", "errors", "config", "pipeline", "camera", "geometry", "motion", "scene", "fakewall"}
+CORE = {"dense", "types", "errors", "config", "pipeline", "camera", "geometry", "motion", "scene", "fakewall"}
 ADAPTERS = {"inference", "models", "training", "synth", "bags", "evaluation", "visual"}
 EDGE = {"ros", "cli"}
 MAY_IMPORT = {"core": CORE, "adapter": CORE | ADAPTERS, "edge": CORE | ADAPTERS | EDGE}
@@ -27,13 +27,18 @@ HOMES = {
     "mapbox_earcut": ("synth.world.ground.plan",),
     "matplotlib": ("visual.plots",),
     "moderngl": ("synth.render.context",),
+    "cuda": ("inference.tensorrt_",),
+    "efficientnet_lite_pytorch": ("models",),
+    "huggingface_hub": ("models",),
     "onnx": ("models", "training", "inference"),
+    "onnxslim": ("models",),
     "onnxruntime": ("inference.onnxruntime_",),
     "rclpy": ("ros", "cli.replay"),
     "rosbags": ("bags", "ros.images", "ros.replay"),
     "shapely": ("synth.world.ground.plan", "synth.world.shapes"),
     "tensorrt": ("inference.tensorrt_",),
     "tensorrt_rtx": ("inference.tensorrt_",),
+    "tensorrt_rtx_bindings": ("inference.tensorrt_",),
     "tf2_ros": ("ros.transforms",),
     "torch": ("models", "training", "inference.torch_backend"),
     "tqdm": ("cli",),

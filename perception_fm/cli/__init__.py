@@ -24,24 +24,31 @@ SUBCOMMANDS = {
     "replay": "Publish a bag on its topics with /clock.",
     "convert": "Turn a drive folder, a video or a KITTI folder into a bag.",
     "synth": "Make synthetic clips with exact ground truth.",
-    "evaluate": "Compare the results of a run with the truth.",
+    "evaluate": "Compare a run, or a model's depth and labels, with the truth.",
+    "models": "List the models of the zoo, show one, or fetch its weights.",
+    "export": "Write a model of the zoo or a checkpoint as one ONNX file.",
+    "build-engine": "Compile a model file into a TensorRT engine and let it pass the gate.",
     "benchmark": "Measure latency and memory of the pipeline and the node.",
     "doctor": "Say what this machine has, what it lacks, and how to mend it.",
 }
 
 
+def _module(name: str) -> str:
+    return f"perception_fm.cli.{name.replace('-', '_')}"
+
+
 class LazyGroup(click.Group):
-    """Subcommand `name` is `perception_fm.cli.name.command`."""
+    """Subcommand `name` is `perception_fm.cli.name.command`, with `_` for `-` in the module's name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Subcommands whose module is installed, in the order of the table."""
-        return [name for name in SUBCOMMANDS if importlib.util.find_spec(f"perception_fm.cli.{name}") is not None]
+        return [name for name in SUBCOMMANDS if importlib.util.find_spec(_module(name)) is not None]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand, imported now; None for a name that does not exist."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"perception_fm.cli.{cmd_name}").command
+        command = importlib.import_module(_module(cmd_name)).command
         if not isinstance(command, click.Command):
             raise TypeError(f"perception_fm.cli.{cmd_name}.command is not a click command")
         return command

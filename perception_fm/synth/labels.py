@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.errors import PerceptionError
 
-IGNORED = 255
+IGNORED = UNKNOWN_LABEL
 SKY = 10
 WALL = 3
-# Cityscapes train classes (Cordts et al., CVPR 2016; cityscapesScripts labels.py), by trainId.
-CLASS_NAMES = (
-    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain",
-    "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
-)  # fmt: skip
-
 # Cityscapes leaves guard rail, bridge, tunnel and advertising out of its evaluation (trainId 255); vans are cars.
 KINDS = {
     "road": 0,

@@ -19,10 +19,10 @@ from perception_fm.bags.encoded_image import EncodedImage
 from perception_fm.bags.message_types import serialize
 from perception_fm.bags.trajectory import OdometrySample
 from perception_fm.bags.writer import BagWriter, refuse_output
+from perception_fm.dense import CITYSCAPES_CLASSES
 from perception_fm.errors import ConfigError
 from perception_fm.synth.driving.drive_plan import mounting
 from perception_fm.synth.driving.odometry_error import imu_readings, odometry_readings
-from perception_fm.synth.labels import CLASS_NAMES
 from perception_fm.synth.painted.painted_wall import PaintedWall
 from perception_fm.synth.render.frame import Truth
 from perception_fm.synth.scenario.scenario import Scenario, scenario_yaml
@@ -93,7 +93,7 @@ def custom_data(simulation: Simulation) -> dict[str, str]:
     data = {
         "source": f"procedural road world of perception_fm {perception_fm.__version__}",
         "licence": "Apache-2.0",
-        "class_names": json.dumps({str(number): name for number, name in enumerate(CLASS_NAMES)}),
+        "class_names": json.dumps({str(number): name for number, name in enumerate(CITYSCAPES_CLASSES)}),
         "scenario": scenario_yaml(simulation.scenario),
         "walls": json.dumps([wall_document(walls[number], number, simulation) for number in sorted(walls)]),
     }

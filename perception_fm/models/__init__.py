@@ -1,0 +1,1 @@
+"""Networks, the zoo of named models, and the way from their raw outputs to dense predictions."""
