@@ -1,0 +1,27 @@
+"""A file is there whole, or as it was before."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from perception_fm.errors import ModelError
+
+
+def write_atomically(path: Path, data: bytes) -> Path:
+    """`path` with `data` in it, through a hidden file beside it that never stays behind.
+
+    Raises `ModelError` where the disk does not take it.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise ModelError(f"cannot write {path} ({len(data) / 1e6:.0f} MB): {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
