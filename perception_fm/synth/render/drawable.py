@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.render.geometry import (
     VERTEX_FORMAT,
     VERTEX_NAMES,
@@ -100,11 +99,8 @@ class Placed:
         world_from_object = matrix(pose)
         programs.set("u_world_from_object", world_from_object)
         programs.set("u_clip_from_object", clip_from_world @ world_from_object)
-        self._drawable.draw(programs, clip_from_world @ world_from_object, _in_frame(pose, eye_m), is_coarse=is_coarse)
-
-
-def _in_frame(world_from_object: RigidTransform, point_m: FloatArray) -> FloatArray:
-    return world_from_object.inverse().apply(point_m)
+        eye_in_object_m = (eye_m - pose.translation_m) @ pose.rotation
+        self._drawable.draw(programs, clip_from_world @ world_from_object, eye_in_object_m, is_coarse=is_coarse)
 
 
 def _layout(program: Any) -> tuple[Any, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,19 @@ class Triangles:
 
     indices: NDArray[np.uint32]
     chunks: tuple[Chunk, ...]
+
+    @cached_property
+    def bounds_m(self) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest corner (C, 3) of every chunk's box."""
+        return np.array([chunk.low_m for chunk in self.chunks]), np.array([chunk.high_m for chunk in self.chunks])
+
+    @cached_property
+    def corners(self) -> FloatArray:
+        """All corners (C, 8, 4) of every chunk's box, homogeneous."""
+        low, high = self.bounds_m
+        picks = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
+        corners = low[:, None] * (1.0 - picks) + high[:, None] * picks
+        return np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +169,12 @@ def chunks_in_view(
     """The chunks that the view may show with their distance from the eye in metres, nearest first."""
     if not triangles.chunks:
         return
-    low = np.array([chunk.low_m for chunk in triangles.chunks])
-    high = np.array([chunk.high_m for chunk in triangles.chunks])
-    picks = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=np.float64)
-    corners = low[:, None] * (1.0 - picks) + high[:, None] * picks
-    clip = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2) @ clip_from_mesh.T
+    low, high = triangles.bounds_m
+    clip = triangles.corners @ clip_from_mesh.T
     w = clip[..., 3:]
     hidden = (clip[..., :3] > w).all(axis=1) | (clip[..., :3] < -w).all(axis=1)
-    gap_m = np.linalg.norm(np.maximum(np.maximum(low - eye_m, eye_m - high), 0.0), axis=1)
+    beyond = np.maximum(np.maximum(low - eye_m, eye_m - high), 0.0)
+    gap_m = np.sqrt(np.einsum("ij,ij->i", beyond, beyond))
     gap_m[hidden.any(axis=1)] = np.inf
     for index in np.argsort(gap_m, kind="stable"):
         if gap_m[index] == np.inf:
