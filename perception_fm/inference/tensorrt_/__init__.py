@@ -1,0 +1,1 @@
+"""Models in TensorRT 10, TensorRT 11 and TensorRT for RTX: building engines, and running them on the GPU."""
