@@ -27,8 +27,9 @@ _TF32_KERNELS = ("tf32", "s1688")  # s1688 on fp32 tensors: the TF32 instruction
 def network_precision(network: Any, has_tf32: bool) -> str:
     """Of a strongly typed TensorRT network, whose types TensorRT must keep: fp16, or fp16+fp32, commonest first.
 
-    Counts convolutions, matrix products and attention; where there are none, the widest type of all layers. Between a pair of dequantised inputs they work in the quantised
-    type. `has_tf32`: whether the builder may round fp32 factors to TF32, which is then what fp32 is called.
+    Counts convolutions, matrix products and attention; where there are none, the widest type of all layers. Between a
+    pair of dequantised inputs they work in the quantised type. `has_tf32`: whether the builder may round fp32 factors
+    to TF32, which is then what fp32 is called.
     """
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     producers = {layer.get_output(i).name: layer for layer in layers for i in range(layer.num_outputs)}
