@@ -8,14 +8,14 @@ from pathlib import Path
 from perception_fm.errors import ModelError
 
 
-def write_atomically(path: Path, data: bytes) -> Path:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> Path:
     """`path` with `data` in it, through a hidden file beside it that never stays behind.
 
-    Raises `ModelError` where the disk does not take it.
+    `mode`: permissions, before the umask. Raises `ModelError` where the disk does not take it.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
+        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
