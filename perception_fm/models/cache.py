@@ -1,0 +1,23 @@
+"""Where pulled weights, exported models and the lock lie: one folder per user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/perception_fm`, `~/.cache/perception_fm` where that is unset; it need not exist."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(home) if os.path.isabs(home) else Path.home() / ".cache"
+    return base / "perception_fm"
+
+
+def weights_folder(repo: str, cache: Path) -> Path:
+    """Of one hub repository, shared by all entries that use it."""
+    return cache / "weights" / repo.replace("/", "--")
+
+
+def exported_path(name: str, cache: Path) -> Path:
+    """The ONNX file of a zoo model, where `perception-fm export NAME` puts it."""
+    return cache / "models" / f"{name}.onnx"
