@@ -18,7 +18,7 @@ from perception_fm.inference.onnxruntime_ import open_session, quiet_options, sp
 from perception_fm.models.atomic_file import write_atomically
 from perception_fm.models.card import METADATA_KEY, ModelCard
 from perception_fm.models.heads import INPUT
-from perception_fm.models.network.deployed import DeployedNetwork
+from perception_fm.models.network.deployed import DeployedNetwork, evaluating
 
 OPSET = 17  # the first with LayerNormalization as one operator; ONNX Runtime 1.17 and TensorRT 10 read it
 _IR_VERSION = 8  # what goes with it: the exporter's own would shut out older runtimes
@@ -49,8 +49,15 @@ def export_model(
 
 def onnx_model(module: nn.Module, card: ModelCard, *, batch: int | None = None, opset: int = OPSET) -> onnx.ModelProto:
     """The simplified graph of a raw network, without its card. Raises as `export_model` does, but for the disk."""
-    network = DeployedNetwork(module, card).eval()
-    network.check()
+    network = DeployedNetwork(module, card)
+    with evaluating(network):
+        network.check()
+        return _traced(network, batch, opset)
+
+
+def _traced(network: DeployedNetwork, batch: int | None, opset: int) -> onnx.ModelProto:
+    """The simplified graph of a network in evaluation mode."""
+    card = network.card
     image = torch.full((batch or 2, card.input_height, card.input_width, 3), 114, dtype=torch.uint8)
     free = {name: {0: "N"} for name in (INPUT, *card.heads)} if batch is None else None
     buffer = io.BytesIO()
@@ -60,7 +67,7 @@ def onnx_model(module: nn.Module, card: ModelCard, *, batch: int | None = None, 
             # The tracing exporter: attention stays MatMul, Softmax, MatMul with a free batch, the pattern that TensorRT
             # fuses; the one behind dynamo=True puts shape arithmetic in between.
             torch.onnx.export(
-                _HeadsInOrder(network), (image,), buffer, dynamo=False, opset_version=opset,
+                _HeadsInOrder(network).eval(), (image,), buffer, dynamo=False, opset_version=opset,
                 input_names=[INPUT], output_names=list(card.heads), dynamic_axes=free,
             )  # fmt: skip
         return onnxslim.slim(onnx.load_from_string(buffer.getvalue()))

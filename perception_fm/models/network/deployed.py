@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -89,6 +90,18 @@ class DeployedNetwork(nn.Module):
             normals = raw["normals"].float()
             return normals / torch.sqrt((normals * normals).sum(1, keepdim=True) + _LEAST_SQUARE)
         return torch.sigmoid(raw["painted_logit"].float())
+
+
+@contextlib.contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode; every part goes back to its own mode at the end."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, is_training in modes:
+            part.training = is_training
 
 
 def check_weights(module: nn.Module, name: str) -> None:
