@@ -30,6 +30,7 @@ from perception_fm.inference.private_files import (
     read_private,
     write_private,
 )
+from perception_fm.models.cache import cache_folder
 
 KEPT_PER_MODEL = 4
 """Engines of one model name that stay: FP16 and INT8, coarse and fine, and no library or driver of long ago."""
@@ -42,9 +43,8 @@ Say = Callable[[str], None]
 
 
 def default_folder() -> Path:
-    """`$XDG_CACHE_HOME/perception_fm/engines` (XDG Base Directory Specification 0.8), in ~/.cache where unset."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "perception_fm" / "engines"
+    """Below the cache of this user."""
+    return cache_folder() / "engines"
 
 
 class EngineCache:
@@ -175,7 +175,7 @@ class EngineCache:
                 differences = read_record(path).fingerprint.differences(wanted)
                 nearest = min(nearest or differences, differences, key=len)
         if nearest:
-            self._say(f"the engine of {wanted.model} does not fit any more ({'; '.join(nearest)}): it is built again")
+            self._say(f"no engine of {wanted.model} fits, the nearest is stale: {'; '.join(nearest)}")
 
     def _prune(self, newest: Path, model: str) -> None:
         others = [path for path in self._engines_of(model) if path != newest]

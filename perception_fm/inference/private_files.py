@@ -60,7 +60,6 @@ def read_private(path: Path) -> bytes:
 
 def write_private(path: Path, data: bytes) -> None:
     """Writes a file for its owner alone, whole or not at all. Raises `EngineError` where the disk does not take it."""
-    make_private_folder(path.parent)
     try:
         write_atomically(path, data, _FILE_MODE)
     except ModelError as error:

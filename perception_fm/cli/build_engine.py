@@ -1,0 +1,138 @@
+"""`perception-fm build-engine`: a model file into a TensorRT engine, cached for this user."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perception_fm.cli.progress import phase_progress
+
+if TYPE_CHECKING:
+    from perception_fm.inference.engine_file import StoredEngine
+    from perception_fm.inference.tensorrt_.builder import BuildOptions
+    from perception_fm.inference.tensorrt_.library import Library
+
+_LIBRARIES = ("auto", "tensorrt", "tensorrt_rtx")
+
+
+@click.command(name="build-engine")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--library",
+    "library_name",
+    type=click.Choice(_LIBRARIES),
+    default="auto",
+    show_default=True,
+    help="Which TensorRT; auto takes tensorrt, else tensorrt_rtx.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="SM89",
+    help="Build for this compute capability with no such GPU here (tensorrt_rtx); may be given again.",
+)
+@click.option(
+    "--max-batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Images per call, at most: the number of cameras.",
+)
+@click.option(
+    "--workspace-mib",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    help="GPU memory that one layer may use while it runs.",
+)
+@click.option("--tf32", is_flag=True, help="Let FP32 factors be rounded to TF32: faster, 10 bits of mantissa.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the engine here as well.")
+def command(
+    model: Path,
+    library_name: str,
+    targets: tuple[str, ...],
+    max_batch: int,
+    workspace_mib: int,
+    tf32: bool,
+    output: Path | None,
+) -> None:
+    """Compile MODEL, an ONNX file written by `perception-fm export`, for the GPU of this machine or for --target.
+
+    The precision is that of the file: export FP16 or INT8 to get it. The engine is kept in the cache of this user,
+    where the node looks for it.
+    """
+    if output is not None and len(targets) > 1:
+        raise click.UsageError("one --target only with --output: each engine is a file of its own")
+    from perception_fm.inference.tensorrt_.builder import BuildOptions  # heavy imports only now: --help is instant
+    from perception_fm.inference.tensorrt_.library import load_library
+
+    library = load_library(library_name)
+    for target in targets or (None,):
+        options = BuildOptions(max_batch, workspace_mib, tf32, target)
+        _build(model, library, options, output)
+
+
+def _build(path: Path, library: Library, options: BuildOptions, output: Path | None) -> None:
+    """One engine, and the lines about it."""
+    from perception_fm.inference.engine_cache import EngineCache
+    from perception_fm.inference.engine_file import write_engine
+    from perception_fm.inference.known_bad import known_bad_line
+    from perception_fm.inference.model_file import read_model_file
+    from perception_fm.inference.tensorrt_.obtain import obtain_engine
+
+    model = read_model_file(path)
+    warning = known_bad_line(library.name, library.version)
+    if warning:
+        _warn(warning)
+    started_s = time.monotonic()
+    with phase_progress() as on_progress:
+        stored = obtain_engine(model, options, EngineCache(say=_note), on_progress, library=library)
+    if output is not None:
+        write_engine(output, stored.engine, stored.record)
+    for line in _lines(stored, library, options, time.monotonic() - started_s):
+        click.echo(line)
+    if output is not None:
+        click.echo(f"written:     {output}")
+    if warning:
+        _warn("the engine is not to be trusted before its answers were compared with the ONNX file")
+
+
+def _lines(stored: StoredEngine, library: Library, options: BuildOptions, took_s: float) -> list[str]:
+    """What came out."""
+    record = stored.record
+    fingerprint = record.fingerprint
+    device = fingerprint.gpu or f"every GPU of compute capability {fingerprint.capability}"
+    return [
+        f"engine:      {record.card.name} for {device}, {_images(options.max_batch)} per call",
+        f"library:     {library.name} {library.version}",
+        f"size:        {record.byte_count / 1e6:.1f} MB, in {took_s:.1f} s",
+        f"precision:   {_precision(stored, library, options)}, the model file says {record.card.precision}",
+        f"fingerprint: {fingerprint.digest}",
+        f"cached:      {stored.path or 'no, see above'}",
+    ]
+
+
+def _precision(stored: StoredEngine, library: Library, options: BuildOptions) -> str:
+    """As the engine itself says on its GPU; that of the typed network where it was built for another one."""
+    if options.target is not None:
+        return stored.record.precision
+    from perception_fm.inference.tensorrt_.obtain import start_engine
+
+    with start_engine(stored, library) as backend:
+        return backend.info.precision
+
+
+def _images(max_batch: int) -> str:
+    return "1 image" if max_batch == 1 else f"1 to {max_batch} images"
+
+
+def _note(line: str) -> None:
+    click.echo(f"note: {line}", err=True)
+
+
+def _warn(line: str) -> None:
+    click.secho(f"warning: {line}", fg="yellow", err=True)
