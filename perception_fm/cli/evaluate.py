@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perception_fm.cli import evaluate_scenarios
+from perception_fm.cli import evaluate_dense, evaluate_scenarios
 
 if TYPE_CHECKING:
     from perception_fm.evaluation.wall import Sighting, WallFigures
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 @click.group("evaluate")
 def command() -> None:
-    """Compare the results of a run with the truth."""
+    """Compare the results of a run, or a model's depth and labels, with the truth."""
 
 
+command.add_command(evaluate_dense.depth)
+command.add_command(evaluate_dense.segmentation)
 command.add_command(evaluate_scenarios.command)
+
 
 @command.command("wall")
 @click.argument("result_folder", type=click.Path(path_type=Path))

@@ -10,18 +10,17 @@ from pathlib import Path
 
 from perception_fm.errors import PerceptionError
 
-_MARK = "result.json"  # a folder without it was not written by a run and is never replaced
-
 
 @contextmanager
-def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def output_folder(path: Path, *, overwrite: bool, mark: str = "result.json") -> Iterator[Path]:
     """A hidden sibling folder to write into; it takes the name `path` when the block ends without an exception.
 
     After an exception nothing is left; after a kill only the hidden `.NAME.partial`, which the next run replaces.
-    Raises `PerceptionError` where `path` exists (with `overwrite`: exists and holds something else than results).
+    `mark`: a file that tells earlier results of the same kind; a folder without it is never replaced. Raises
+    `PerceptionError` where `path` exists (with `overwrite`: exists and holds something else than results).
     """
     path = Path(os.path.abspath(path))
-    _refuse_existing(path, overwrite)
+    _refuse_existing(path, overwrite, mark)
     partial = path.parent / f".{path.name}.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -39,13 +38,13 @@ def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _refuse_existing(path: Path, overwrite: bool) -> None:
+def _refuse_existing(path: Path, overwrite: bool, mark: str) -> None:
     if not path.exists():
         return
     if not path.is_dir():
         raise PerceptionError(f"{path} is a file; choose a folder for the results")
     is_empty = not any(path.iterdir())
-    if is_empty or (overwrite and (path / _MARK).is_file()):
+    if is_empty or (overwrite and (path / mark).is_file()):
         return
     if overwrite:
         raise PerceptionError(f"{path} holds something else than results and is not overwritten; choose another folder")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -93,6 +93,16 @@ def latency_svg(frames: Sequence[Record]) -> str:
         axes.yaxis.set_label_coords(-0.045, 0.5)
         if stages:
             axes.legend(ncol=min(8, len(stages)), loc="upper right")
+        return _svg(figure)
+
+
+def side_by_side_svg(draws: Sequence[Callable[[Any], None]], height_in: float) -> str:
+    """One plot per function, which draws into the matplotlib `Axes` that it is given."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws):
+            draw(axes)
         return _svg(figure)
 
 
