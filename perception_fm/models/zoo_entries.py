@@ -74,7 +74,7 @@ def _get(name: str) -> tuple[str, ...]:
     return (f"perception-fm models pull {name}", f"perception-fm export {name}")
 
 
-def _backbone(name: str, title: str, repo: str, licence: Licence, size_mb: float, patch: int) -> ZooEntry:
+def _backbone(name: str, title: str, repo: str, licence: Licence, size_mb: float) -> ZooEntry:
     is_gated = licence is _DINOV3
     return ZooEntry(
         name=name,
@@ -83,12 +83,13 @@ def _backbone(name: str, title: str, repo: str, licence: Licence, size_mb: float
         encoder=name,
         parts=(Part("encoder", name, HubFiles(repo, is_gated=is_gated), licence, size_mb),),
         own_licence=None,
-        input_height=24 * patch,
-        input_width=40 * patch,
-        size_multiple=patch,
-        output_stride=patch,
+        input_height=384,
+        input_width=640,
+        size_multiple=32,
+        output_stride=4,
         heads=(),
         commands=(f"perception-fm models pull {name}", f"perception-fm train --encoder {name}"),
+        is_trained=False,
         note="has no heads of its own" + ("; gated on the hub: hf auth login" if is_gated else ""),
     )
 
@@ -98,7 +99,7 @@ _ENTRIES = (
         name="bundled",
         summary="EfficientNet-Lite0 with a light decoder and all heads: for embedded CPUs and GPUs",
         kind="bundled",
-        encoder="lite0",
+        encoder="efficientnet_lite0",
         parts=(),
         own_licence=_LITE0,
         input_height=384,
@@ -108,6 +109,7 @@ _ENTRIES = (
         heads=("depth", "depth_log_variance", "label", "confidence", "normals", "painted"),
         commands=("perception-fm export bundled",),
         is_trained=False,
+        focal_px=500.0,
         note="encoder pretrained on ImageNet, heads NOT trained: it runs, its answers mean nothing yet",
     ),
     ZooEntry(
@@ -210,12 +212,12 @@ _ENTRIES = (
         focal_px=DEPTH_ANYTHING_3_FOCAL_PX,
         note="any ONNX file with one image input and a depth output will do, the size is the file's where it is fixed",
     ),
-    _backbone("dinov2_small", "DINOv2 ViT-S/14", "facebook/dinov2-small", _DINOV2, 88.2, 14),
-    _backbone("dinov2_base", "DINOv2 ViT-B/14", "facebook/dinov2-base", _DINOV2, 346.3, 14),
-    _backbone("dinov2_large", "DINOv2 ViT-L/14", "facebook/dinov2-large", _DINOV2, 1217.5, 14),
-    _backbone("dinov3_small", "DINOv3 ViT-S/16", "facebook/dinov3-vits16-pretrain-lvd1689m", _DINOV3, 86.4, 16),
-    _backbone("dinov3_base", "DINOv3 ViT-B/16", "facebook/dinov3-vitb16-pretrain-lvd1689m", _DINOV3, 342.6, 16),
-    _backbone("dinov3_large", "DINOv3 ViT-L/16", "facebook/dinov3-vitl16-pretrain-lvd1689m", _DINOV3, 1212.5, 16),
+    _backbone("dinov2_small", "DINOv2 ViT-S/14", "facebook/dinov2-small", _DINOV2, 88.2),
+    _backbone("dinov2_base", "DINOv2 ViT-B/14", "facebook/dinov2-base", _DINOV2, 346.3),
+    _backbone("dinov2_large", "DINOv2 ViT-L/14", "facebook/dinov2-large", _DINOV2, 1217.5),
+    _backbone("dinov3_small", "DINOv3 ViT-S/16", "facebook/dinov3-vits16-pretrain-lvd1689m", _DINOV3, 86.4),
+    _backbone("dinov3_base", "DINOv3 ViT-B/16", "facebook/dinov3-vitb16-pretrain-lvd1689m", _DINOV3, 342.6),
+    _backbone("dinov3_large", "DINOv3 ViT-L/16", "facebook/dinov3-vitl16-pretrain-lvd1689m", _DINOV3, 1212.5),
 )
 
 ZOO = {entry.name: entry for entry in _ENTRIES}
