@@ -19,6 +19,7 @@ from perception_fm.inference.model_file import ModelFile
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
+VERSION: str = onnxruntime.__version__
 
 _FATAL = 4
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
