@@ -19,7 +19,7 @@ _LIBRARIES = ("auto", "tensorrt", "tensorrt_rtx")
 
 
 @click.command(name="build-engine")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option(
     "--library",
     "library_name",
@@ -52,7 +52,7 @@ _LIBRARIES = ("auto", "tensorrt", "tensorrt_rtx")
 @click.option("--tf32", is_flag=True, help="Let FP32 factors be rounded to TF32: faster, 10 bits of mantissa.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the engine here as well.")
 def command(
-    model: Path,
+    model: str,
     library_name: str,
     targets: tuple[str, ...],
     max_batch: int,
@@ -60,7 +60,7 @@ def command(
     tf32: bool,
     output: Path | None,
 ) -> None:
-    """Compile MODEL, an ONNX file written by `perception-fm export`, for the GPU of this machine or for --target.
+    """Compile MODEL, a name of the zoo or an ONNX file, for the GPU of this machine or for --target.
 
     The precision is that of the file: export FP16 or INT8 to get it. The engine is kept in the cache of this user,
     where the node looks for it.
@@ -76,15 +76,16 @@ def command(
         _build(model, library, options, output)
 
 
-def _build(path: Path, library: Library, options: BuildOptions, output: Path | None) -> None:
+def _build(name: str, library: Library, options: BuildOptions, output: Path | None) -> None:
     """One engine, and the lines about it."""
     from perception_fm.inference.engine_cache import EngineCache
     from perception_fm.inference.engine_file import write_engine
     from perception_fm.inference.known_bad import known_bad_line
     from perception_fm.inference.model_file import read_model_file
     from perception_fm.inference.tensorrt_.obtain import obtain_engine
+    from perception_fm.models.locate import resolve_model
 
-    model = read_model_file(path)
+    model = read_model_file(resolve_model(name))
     warning = known_bad_line(library.name, library.version)
     if warning:
         _warn(warning)
