@@ -51,8 +51,8 @@ def _pull_files(files: HubFiles, cache: Path, endpoint: str | None) -> Path:
         if not locked.missing(folder):
             return folder
     with _one_line(files.repo, folder):
-        folder.mkdir(parents=True, exist_ok=True)
         published = locked or _published(files, HfApi(endpoint=endpoint))
+        folder.mkdir(parents=True, exist_ok=True)
         for name in published.missing(folder) if locked else published.sha256:
             _refuse_unsafe(files.repo, name)
             hf_hub_download(files.repo, name, revision=published.revision, local_dir=folder, endpoint=endpoint)

@@ -20,10 +20,10 @@ _DEPTH_ANYTHING_3 = Licence(
     "DA3METRIC-LARGE; the any-view Large and Giant models are CC-BY-NC-4.0. The ONNX conversion is a third party's.",
 )
 _SEGFORMER = Licence(
-    "NVIDIA Source Code License for SegFormer",
+    "NVIDIA Source Code License",
     False,
     "https://github.com/NVlabs/SegFormer/blob/master/LICENSE",
-    "Research and evaluation only.",
+    "SegFormer: research and evaluation only.",
 )
 _EOMT = Licence(
     "MIT",
@@ -126,7 +126,7 @@ _ENTRIES = (
         heads=("depth", "label", "confidence"),
         commands=_get("dav2_segformer"),
         focal_per_height=VKITTI_FOCAL_PER_HEIGHT,
-        note="SegFormer forbids commercial use: never a default",
+        note="research and evaluation only: never a default",
     ),
     ZooEntry(
         name="dav2_small_outdoor",
@@ -156,7 +156,7 @@ _ENTRIES = (
         output_stride=4,
         heads=("label", "confidence"),
         commands=_get("segformer_b0_cityscapes"),
-        note="forbids commercial use: never a default",
+        note="research and evaluation only: never a default",
     ),
     ZooEntry(
         name="eomt_dinov2",
@@ -210,7 +210,7 @@ _ENTRIES = (
             "perception-fm export depth_anything_3 --from FILE.onnx",
         ),
         focal_px=DEPTH_ANYTHING_3_FOCAL_PX,
-        note="any ONNX file with one image input and a depth output will do, the size is the file's where it is fixed",
+        note="or any ONNX file of your own with one image input and a depth output",
     ),
     _backbone("dinov2_small", "DINOv2 ViT-S/14", "facebook/dinov2-small", _DINOV2, 88.2),
     _backbone("dinov2_base", "DINOv2 ViT-B/14", "facebook/dinov2-base", _DINOV2, 346.3),

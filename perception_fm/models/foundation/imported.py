@@ -36,7 +36,8 @@ def import_depth(
     std of the entry's part, and an output of depth in metres for the entry's focal length; weights beside it are taken
     into the result. Where an output's name holds "sky", its cells get depth 0, which is no measurement. `height`,
     `width`: pixels, for a file whose input is free. `depth_output`: its name where several could be meant. `revision`:
-    of the hub where the file is the entry's own; without it nothing is known of its licence. Raises `ModelError` for a file that is damaged, has another signature or size, or does not run.
+    of the hub where the file is the entry's own; without it nothing is known of its licence. Raises `ModelError` for a
+    file that is damaged, has another signature or size, or does not run.
     """
     foreign = inspect_depth(source, entry, height, width, depth_output)
     shapes = output_shapes(foreign, str(source))
