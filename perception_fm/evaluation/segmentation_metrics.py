@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ECE_BINS = 15
-_ROUNDING = 1e-9  # keeps n / 15, which floats only nearly hold, in the bin that it closes
+_ROUNDING = 1e-6  # keeps n / 15, which float32 only nearly holds, in the bin that it closes
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,7 +84,7 @@ def mosaic(panels: Sequence[tuple[str, NDArray[np.uint8]]]) -> Image:
         small = cv2.resize(
             colour, (_PANEL_WIDTH_PX, height), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_NEAREST
         )
-        Pen(small).label(caption, 0, 0, 0.8, _CAPTION_BACK)
+        Pen(small).label(caption, 0, 0, 1.2, _CAPTION_BACK)
         drawn.append(small)
     rows = [np.hstack(drawn[start : start + 2]) for start in range(0, len(drawn), 2)]
     return np.asarray(np.vstack(rows), np.uint8)

@@ -20,10 +20,8 @@ def depth_svg(summary: Record, frames: Sequence[Record]) -> str:
         bands = summary["bands"]
         places = range(len(bands))
         figures = [band["raw"] for band in bands]
-        axes.bar([place - 0.2 for place in places], 100 * column(figures, "abs_rel"), 0.4, color=_BLUE, label="AbsRel")
-        axes.bar(
-            [place + 0.2 for place in places], 100 * column(figures, "bias_share"), 0.4, color=_ORANGE, label="bias"
-        )
+        for key, colour, label, shift in (("abs_rel", _BLUE, "AbsRel", -0.2), ("bias_share", _ORANGE, "bias", 0.2)):
+            axes.bar([place + shift for place in places], 100 * column(figures, key), 0.4, color=colour, label=label)
         axes.axhline(0.0, color=_GREY, linewidth=0.8)
         axes.set_xticks(list(places), [f"{band['from_m']:g}–{band['to_m']:g}" for band in bands])
         axes.set(xlabel="true distance (m)", ylabel="raw error (%)")
@@ -33,9 +31,7 @@ def depth_svg(summary: Record, frames: Sequence[Record]) -> str:
         index = column(frames, "index")
         for kind, colour in (("raw", _BLUE), ("median_scaled", _GREEN)):
             values = 100 * column([frame[kind] for frame in frames], "abs_rel")
-            axes.plot(
-                index, values, color=colour, linewidth=1.2, marker=".", markersize=4, label=kind.replace("_", "-")
-            )
+            axes.plot(index, values, color=colour, label=kind.replace("_", "-"), **_LINE)
         axes.set(xlabel="frame", ylabel="AbsRel (%)")
         axes.set_ylim(bottom=0.0)
         axes.legend()
@@ -71,9 +67,7 @@ def segmentation_svg(frames: Sequence[Record]) -> str:
     def draw(axes: Any) -> None:
         index = column(frames, "index")
         for key, colour, label in (("accuracy", _BLUE, "pixel accuracy"), ("mean_iou", _GREEN, "mean IoU")):
-            axes.plot(
-                index, 100 * column(frames, key), color=colour, linewidth=1.2, marker=".", markersize=4, label=label
-            )
+            axes.plot(index, 100 * column(frames, key), color=colour, label=label, **_LINE)
         axes.set(xlabel="frame", ylabel="%", ylim=(0, 105))
         axes.legend()
 

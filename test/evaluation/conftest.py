@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,5 +47,54 @@ def make_result() -> Callable[..., PerceptionResult]:
             "latency_ms": {"total": 10.0 + number, "track": 5.0},
         }
         return PerceptionResult(**(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_truth_drive(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a drive folder of two 64x48 frames: grey 100, depth 8.0625 m, road ids of PandaSet; returns the folder.
+
+    8.0625 m is what the tiny model says there: (2 + 100 / 10) m x 43 / 64, the focal length 50 px in its input over 50.
+    `change(meta)` has its way with the document.
+    """
+
+    def make(change: Callable[[dict[str, Any]], None] = lambda meta: None, name: str = "drive") -> Path:
+        folder = tmp_path / name
+        frames = []
+        for kind in ("rgb", "depth", "cls"):
+            (folder / kind).mkdir(parents=True)
+        for index in range(2):
+            files = {kind: f"{kind}/{index:02d}.png" for kind in ("rgb", "depth", "cls")}
+            cv2.imwrite(str(folder / files["rgb"]), np.full((48, 64, 3), 100, np.uint8))
+            cv2.imwrite(str(folder / files["depth"]), np.full((48, 64), round(8.0625 * 256), np.uint16))
+            cv2.imwrite(str(folder / files["cls"]), np.full((48, 64), 7, np.uint8))
+            stamp_ns = START_NS + index * 100_000_000
+            frames.append(
+                {
+                    "id": f"frame{index}",
+                    "stamp_ns": stamp_ns,
+                    "image": files["rgb"],
+                    "depth": files["depth"],
+                    "cls": files["cls"],
+                }
+            )
+        meta = {
+            "format": "drive-folder/1",
+            "source": "test",
+            "licence": "CC0",
+            "camera": {
+                "name": "front",
+                "size": [64, 48],
+                "K": [50.0, 50.0, 31.5, 23.5],
+                "distortion_model": "none",
+                "D": [],
+            },
+            "class_names": {"7": "Road", "13": "Car"},
+            "frames": frames,
+        }
+        change(meta)
+        (folder / "meta.json").write_text(json.dumps(meta))
+        return folder
 
     return make
