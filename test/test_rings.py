@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "perception_fm"
-CORE = {"dense", "types", "errors", "config", "pipeline", "camera", "geometry", "motion", "scene", "fakewall"}
+CORE = {"dense", "network_stage", "types", "errors", "config", "pipeline", "camera", "geometry", "motion", "scene", "fakewall"}
 ADAPTERS = {"inference", "models", "training", "synth", "bags", "evaluation", "visual"}
 EDGE = {"ros", "cli"}
 MAY_IMPORT = {"core": CORE, "adapter": CORE | ADAPTERS, "edge": CORE | ADAPTERS | EDGE}
@@ -32,7 +32,7 @@ HOMES = {
     "huggingface_hub": ("models",),
     "onnx": ("models", "training", "inference"),
     "onnxslim": ("models",),
-    "onnxruntime": ("inference.onnxruntime_",),
+    "onnxruntime": ("inference.onnxruntime_", "models.precision", "models.quantise"),
     "rclpy": ("ros", "cli.replay"),
     "rosbags": ("bags", "ros.images", "ros.replay"),
     "shapely": ("synth.world.ground.plan", "synth.world.shapes"),

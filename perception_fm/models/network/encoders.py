@@ -44,8 +44,8 @@ _DINOV3 = "facebook/dinov3-vit{}16-pretrain-lvd1689m"
 
 # Commercial use is allowed by each licence; DINOv3's has terms of its own.
 ENCODERS = {
-    "efficientnet_lite0": EncoderSpec("efficientnet_lite", "0", 64, _LITE.format(0), "Apache-2.0", True),
-    "efficientnet_lite2": EncoderSpec("efficientnet_lite", "2", 64, _LITE.format(2), "Apache-2.0", True),
+    "efficientnet_lite0": EncoderSpec("efficientnet_lite", "0", 96, _LITE.format(0), "Apache-2.0", True),
+    "efficientnet_lite2": EncoderSpec("efficientnet_lite", "2", 96, _LITE.format(2), "Apache-2.0", True),
     "dinov2_small": EncoderSpec("dinov2", "small", 96, _DINOV2.format("small"), "Apache-2.0"),
     "dinov2_base": EncoderSpec("dinov2", "base", 128, _DINOV2.format("base"), "Apache-2.0"),
     "dinov2_large": EncoderSpec("dinov2", "large", 160, _DINOV2.format("large"), "Apache-2.0"),
