@@ -92,5 +92,5 @@ def _figures(heads: Sequence[str], pairs: Sequence[_Pair], kind: str) -> Iterato
 def _flicker(heads: Sequence[str], pairs: Sequence[_Pair]) -> Iterator[Figure]:
     """Of each head, the measure between its answers to one frame that is the largest part of its tolerance."""
     for head in heads:
-        worst = max(_figures((head,), pairs, FP32), key=lambda figure: figure.excess)
+        worst = max(_figures((head,), pairs, FP32), key=lambda figure: (figure.excess, figure.tolerance))
         yield dataclasses.replace(worst, measure=_FLICKER + worst.measure)
