@@ -147,6 +147,8 @@ def _config(library: Library, builder: Any, options: BuildOptions, target: str) 
 
 def _add_profile(builder: Any, network: Any, config: Any, max_batch: int, where: str) -> None:
     """Lets the batch range from 1 to the most, where it is free. Raises `ModelError` where another size is free."""
+    if network.num_inputs != 1:
+        raise ModelError(f"{where} has {network.num_inputs} inputs instead of one image: copy or export it again")
     image = network.get_input(0)
     batch, *size = image.shape
     if min(size, default=-1) < 1:

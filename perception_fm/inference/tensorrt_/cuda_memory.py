@@ -158,6 +158,8 @@ def _answer(result: tuple[Any, ...]) -> Any:
     """What a CUDA call gave after its status. Raises `InferenceError` with CUDA's own words for a failure."""
     status, *values = result
     if int(status) != 0:
-        _, text = _cudart().cudaGetErrorString(status)
+        cuda = _cudart()
+        cuda.cudaGetLastError()  # else it comes up again as the failure of whoever asks next
+        _, text = cuda.cudaGetErrorString(status)
         raise InferenceError(f"CUDA error {int(status)}: {text.decode() if isinstance(text, bytes) else text}")
     return values[0] if values else None

@@ -57,7 +57,8 @@ def _layer_type(layer: Any, producers: Mapping[str, Any]) -> str:
     """Short name of the type that one layer of a network multiplies in."""
     tensors = [layer.get_input(index) for index in range(min(2, layer.num_inputs))]
     sources = [producers.get(tensor.name) for tensor in tensors if tensor is not None]
-    if sources and all(source is not None and source.type.name == "DEQUANTIZE" for source in sources):
+    # A convolution with one input has its kernel as plain weights.
+    if len(sources) == 2 and all(source is not None and source.type.name == "DEQUANTIZE" for source in sources):
         return _widest(_SHORT_NAMES.get(source.get_input(0).dtype.name, "fp32") for source in sources)
     return _widest(_SHORT_NAMES.get(tensor.dtype.name, "fp32") for tensor in tensors if tensor is not None)
 
