@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from perception_fm.bags.drive import Intrinsics
-from perception_fm.cli.progress import progress
+from perception_fm.cli.progress import phase_progress, progress
 from perception_fm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _SHARED = (
     click.argument("drive", type=click.Path(path_type=Path), metavar="DIR"),
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results."),
     click.option("--model", metavar="FILE|NAME", help="Model file (ONNX with its card), or the name of a model."),
+    click.option("--backend", default="auto", show_default=True, metavar="NAME",
+                 help="Of the model: auto, onnxruntime, tensorrt or tensorrt_rtx."),
     click.option("--predictions", type=click.Path(path_type=Path), metavar="FOLDER",
                  help="Instead of a model: predictions of another system, one PNG or NPY per frame."),
     click.option("--label-map", metavar="NAME|FILE",
@@ -51,9 +53,9 @@ def _shared(function: Function) -> Function:
 @click.option("--cy", type=float, help="Principal point in pixels, row.")
 @click.option("--hfov-deg", type=float, help="Horizontal field of view instead of the four numbers.")
 def depth(
-    drive: Path, output: Path, model: str | None, predictions: Path | None, label_map: str | None, step: int,
-    overwrite: bool, min_m: float, max_m: float, bands: str, nearest: bool, fx: float | None, fy: float | None,
-    cx: float | None, cy: float | None, hfov_deg: float | None,
+    drive: Path, output: Path, model: str | None, backend: str, predictions: Path | None, label_map: str | None,
+    step: int, overwrite: bool, min_m: float, max_m: float, bands: str, nearest: bool, fx: float | None,
+    fy: float | None, cx: float | None, cy: float | None, hfov_deg: float | None,
 ) -> None:  # fmt: skip
     """Judge predicted depth by the true depth of a drive folder.
 
@@ -77,7 +79,7 @@ def depth(
     folder = DenseDrive(drive, "depth", Intrinsics(fx, fy, cx, cy, hfov_deg), needs_camera=model is not None)
     names = folder.info.class_names
     chosen = fitting_label_map(names) if label_map is None else choose_label_map(label_map, names, str(drive))
-    with _source(model, predictions, folder, "depth", step, not nearest) as source:
+    with _source(model, backend, predictions, folder, "depth", step, is_interpolated=not nearest) as source:
         document = evaluate_depth(
             folder, source, output, limits, chosen, step=step, overwrite=overwrite, progress=progress
         )
@@ -89,8 +91,8 @@ def depth(
 @click.command("segmentation")
 @_shared
 def segmentation(
-    drive: Path, output: Path, model: str | None, predictions: Path | None, label_map: str | None, step: int,
-    overwrite: bool,
+    drive: Path, output: Path, model: str | None, backend: str, predictions: Path | None, label_map: str | None,
+    step: int, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge predicted classes by the true labels of a drive folder.
 
@@ -112,7 +114,7 @@ def segmentation(
 
     folder = DenseDrive(drive, "segmentation", Intrinsics(), needs_camera=False)
     chosen = choose_label_map(label_map, folder.info.class_names, str(drive))
-    with _source(model, predictions, folder, "segmentation", step, True) as source:
+    with _source(model, backend, predictions, folder, "segmentation", step) as source:
         document = evaluate_segmentation(
             folder, source, output, chosen, step=step, overwrite=overwrite, progress=progress
         )
@@ -170,7 +172,14 @@ def _edges(text: str) -> tuple[float, ...]:
 
 @contextlib.contextmanager
 def _source(
-    model: str | None, predictions: Path | None, drive: DenseDrive, task: Task, step: int, is_interpolated: bool
+    model: str | None,
+    backend: str,
+    predictions: Path | None,
+    drive: DenseDrive,
+    task: Task,
+    step: int,
+    *,
+    is_interpolated: bool = True,
 ) -> Iterator[DenseSource]:
     """The model, loaded for as long as it is needed, or the folder. Raises `ConfigError` unless one is given."""
     if model is None and predictions is not None:
@@ -184,5 +193,7 @@ def _source(
     from perception_fm.inference.open_backend import open_backend
     from perception_fm.models.locate import resolve_model
 
-    with open_backend(resolve_model(model)) as backend:
-        yield ModelSource(backend, drive.camera, task, is_interpolated=is_interpolated)
+    with phase_progress() as on_progress:
+        opened = open_backend(resolve_model(model), runtime=backend, on_progress=on_progress)
+    with opened:
+        yield ModelSource(opened, drive.camera, task, is_interpolated=is_interpolated)

@@ -193,7 +193,17 @@ class DepthScore:
 
     def frame_documents(self) -> list[dict[str, Any]]:
         """One object per frame."""
-        return [{**dataclasses.asdict(frame), "counts": frame.counts.document()} for frame in self.frames]
+        return [
+            {
+                "index": frame.index,
+                "id": frame.frame_id,
+                "counts": frame.counts.document(),
+                "scale": frame.scale,
+                "raw": dataclasses.asdict(frame.raw),
+                "median_scaled": dataclasses.asdict(frame.median_scaled),
+            }
+            for frame in self.frames
+        ]
 
 
 def _spread(scales: Sequence[float]) -> dict[str, float]:

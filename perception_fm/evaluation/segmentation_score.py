@@ -107,7 +107,16 @@ class SegmentationScore:
 
     def frame_documents(self) -> list[dict[str, Any]]:
         """One object per frame."""
-        return [dataclasses.asdict(frame) for frame in self.frames]
+        return [
+            {
+                "index": frame.index,
+                "id": frame.frame_id,
+                "counts": dataclasses.asdict(frame.counts),
+                "accuracy": frame.accuracy,
+                "mean_iou": frame.mean_iou,
+            }
+            for frame in self.frames
+        ]
 
     def _class_documents(self) -> list[dict[str, Any]]:
         figures = zip(

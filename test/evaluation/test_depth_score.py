@@ -107,7 +107,8 @@ def test_prediction_without_depth_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [(0.0, 80.0), (80.0, 80.0), (1.0, math.inf), (NAN, 80.0), (1.0, 80.0, (10.0, 5.0)), (1.0, 80.0, (5.0, 5.0))]
+    "values",
+    [(0.0, 80.0), (80.0, 80.0), (1.0, math.inf), (NAN, 80.0), (1.0, 80.0, (10.0, 5.0)), (1.0, 80.0, (5.0, 5.0))],
 )
 def test_limits_that_cannot_be_are_refused(values: tuple) -> None:
     with pytest.raises(ConfigError):
