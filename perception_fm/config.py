@@ -111,7 +111,12 @@ class SweepConfig:
 class PerceptionConfig:
     """Everything that `PerceptionPipeline` needs."""
 
-    model: str = setting("none", "model name from the zoo, or none: geometry only", choices=("none",))
+    model: str = setting("none", "model of the zoo or an ONNX file of perception-fm export; none: geometry only")
+    backend: str = setting(
+        "auto",
+        "runtime of the model; auto: TensorRT where there is one with a GPU, else ONNX Runtime",
+        choices=("auto", "onnxruntime", "tensorrt", "tensorrt_rtx"),
+    )
     mounting: MountingConfig = field(default_factory=MountingConfig)
     vehicle: VehicleConfig = field(default_factory=VehicleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

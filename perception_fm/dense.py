@@ -63,8 +63,32 @@ class DensePrediction:
             raise PerceptionError("a depth std needs the depth that it belongs to")
 
 
+@dataclass(frozen=True)
+class ModelState:
+    """Which model runs, for status and diagnostics. `name` is none where only geometry works.
+
+    `runtime`, `precision` (what the engine really computes in) and `fingerprint` (of the engine, hexadecimal) are empty
+    without a model. `refusal`: why a model that was asked for does not run, one line.
+    """
+
+    name: str = "none"
+    runtime: str = ""
+    precision: str = ""
+    fingerprint: str = ""
+    heads: tuple[str, ...] = ()
+    is_trained: bool = True
+    refusal: str = ""
+
+
 class DensePredictor(Protocol):
     """A network with its runtime, as the pipeline sees it."""
+
+    @property
+    def state(self) -> ModelState:
+        """What runs."""
+
+    def unknown(self, camera: CameraModel) -> DensePrediction:
+        """The prediction that claims nothing, on the grid of a rectified camera: NaN, and label 255."""
 
     def predict(
         self, images: Sequence[NDArray[np.uint8]], cameras: Sequence[CameraModel]

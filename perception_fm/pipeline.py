@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perception_fm.camera.integrity import BLACK, BLOCKED, FROZEN, OVER_EXPOSED, IntegrityMonitor
 from perception_fm.camera.rectification import Rectifier
 from perception_fm.config import PerceptionConfig
+from perception_fm.dense import DensePrediction, DensePredictor, ModelState
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
@@ -24,6 +25,7 @@ from perception_fm.motion.stage import (
     MotionStage,
     RectifiedFrame,
 )
+from perception_fm.network_stage import NetworkStage
 from perception_fm.types import (
     CameraFrame,
     Mode,
@@ -39,6 +41,7 @@ from perception_fm.types import (
 # A picture with one of these faults shows no road: nothing in it may verify or clear anything.
 _UNUSABLE = frozenset({FROZEN, BLACK, OVER_EXPOSED, BLOCKED})
 _UNTRUSTED = _UNUSABLE | {MOUNTING_UNKNOWN}
+MODEL_UNTRAINED = "the model is untrained: its dense outputs mean nothing"
 _STANDING_MPS = 0.2  # a simulator or a video repeats frames exactly while nothing moves: that is no fault
 # Braking at 6 m/s^2 after 0.5 s, the distance that free road must at least reach to be of use to a planner.
 _BRAKING_MPS2 = 6.0
@@ -46,10 +49,16 @@ _REACTION_S = 0.5
 
 
 class PerceptionPipeline:
-    """From camera frames, in the order of their stamps, to results. Not thread-safe: one worker owns it."""
+    """From camera frames, in the order of their stamps, to results. Not thread-safe: one worker owns it.
 
-    def __init__(self, config: PerceptionConfig) -> None:
+    `predictor` is the network, None for geometry only; `refusal` then says why a model that was asked for does not run.
+    The network runs beside the motion stage, both of which release the GIL.
+    """
+
+    def __init__(self, config: PerceptionConfig, predictor: DensePredictor | None = None, refusal: str = "") -> None:
         self.config = config
+        self.model = ModelState(refusal=refusal) if predictor is None else predictor.state
+        self._network = None if predictor is None else NetworkStage(predictor)
         self._rectifier: Rectifier | None = None
         self._motion: MotionStage | None = None
         self._integrity = IntegrityMonitor()
@@ -76,12 +85,30 @@ class PerceptionPipeline:
         rectified = self._rectify(frame, rectifier)
         faults = self._faults(frame, rectified)
         latency = {"rectify": (time.perf_counter() - start) * 1e3}
-        report = motion.blind(rectified) if _UNUSABLE.intersection(faults) else motion.update(rectified)
+        is_usable = _UNUSABLE.isdisjoint(faults)
+        if self._network is not None:
+            self._network.begin(frame.image, rectifier, is_usable)
+        report = motion.update(rectified) if is_usable else motion.blind(rectified)
         report.reasons.extend(faults)
         latency.update(report.latency_ms)
-        result = self._result(frame, rectified, rectifier, report, latency)
+        dense = self._dense(report.reasons, latency)
+        result = self._result(frame, rectified, rectifier, report, dense, latency)
         latency["total"] = (time.perf_counter() - start) * 1e3
         return result
+
+    def _dense(self, reasons: list[str], latency_ms: dict[str, float]) -> DensePrediction | None:
+        """The network's answer; what is wrong with the model is added to the reasons."""
+        if self.model.refusal:
+            reasons.append(f"geometry only: {self.model.refusal}")
+        if self._network is None:
+            return None
+        if not self.model.is_trained:
+            reasons.append(MODEL_UNTRAINED)
+        answer = self._network.end()
+        latency_ms["network"] = answer.latency_ms
+        if answer.failure:
+            reasons.append(f"the model gave no answer: {answer.failure}")
+        return answer.dense
 
     def _faults(self, frame: CameraFrame, rectified: RectifiedFrame) -> tuple[str, ...]:
         """Names of what is wrong with the picture itself."""
@@ -116,6 +143,7 @@ class PerceptionPipeline:
         rectified: RectifiedFrame,
         rectifier: Rectifier,
         report: MotionReport,
+        dense: DensePrediction | None,
         latency_ms: dict[str, float],
     ) -> PerceptionResult:
         obstacles = tuple(_obstacle(track, report, rectified) for track in report.tracks)
@@ -138,6 +166,7 @@ class PerceptionPipeline:
             motion=_motion_field(frame, rectified, rectifier, report),
             sweep=report.sweep,
             focus_of_expansion=None if report.views is None else report.views.focus,
+            dense=dense,
             latency_ms=latency_ms,
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.dense import DensePrediction
 from perception_fm.errors import ImageError, PerceptionError
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import ARC
@@ -230,6 +231,8 @@ class PerceptionResult:
 
     The path begins below the camera, `path_heading_rad` to the left of base x, with a curvature (positive left) that
     fades over `path_memory_m` (geometry/path.py).
+
+    `dense` is the network's answer in the rectified optical frame, None where no model runs.
     """
 
     stamp_ns: int
@@ -249,6 +252,7 @@ class PerceptionResult:
     motion: MotionField | None = None
     sweep: PathSweep | None = None
     focus_of_expansion: FloatArray | None = None
+    dense: DensePrediction | None = None
     latency_ms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

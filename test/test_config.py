@@ -109,7 +109,7 @@ def test_lists_of_every_kind_become_tuples(values: Any) -> None:
         ({"tracking.ego_mask": [0.0, 1.0, 1.0, 1.0, 0.5, 0.8, 0.3]}, "at least three corners"),
         ({"tracking.ego_mask": [0.0, 1.0, 1.0, 1.0, 0.5, 1.1]}, "lies between"),
         ({"sweep.min_obstacle_height_m": 1.5, "sweep.swept_height_m": 1.0}, "must not exceed"),
-        ({"model": "resnet"}, "is one of none; got 'resnet'"),
+        ({"backend": "resnet"}, "backend is one of auto, onnxruntime, tensorrt, tensorrt_rtx; got 'resnet'"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_name_in_one_line(values: dict[Any, Any], says: str) -> None:

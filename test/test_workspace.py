@@ -157,3 +157,17 @@ def test_links_to_removed_files_do_not_stop_the_next_build(
     build_step.remove_dangling_links(tmp_path)
     assert kept.is_symlink()
     assert not removed.is_symlink()
+
+
+def test_extras_add_their_requirements_and_an_unknown_one_is_named(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "tools" / "workspace"))
+    import venv_step
+    from console import SetupError
+
+    plain = venv_step.runtime_requirements(repository)
+    assert not any(line.startswith("torch") for line in plain)  # the node never needs it
+    assert any(line.startswith("torch") for line in venv_step.runtime_requirements(repository, ["models"]))
+    with pytest.raises(SetupError, match=r"no extra 'model'; setup\.cfg has models, synth"):
+        venv_step.runtime_requirements(repository, ["model"])

@@ -33,7 +33,8 @@ SUBCOMMANDS = {
 }
 
 
-def _module(name: str) -> str:
+def module_of(name: str) -> str:
+    """The module of a subcommand."""
     return f"perception_fm.cli.{name.replace('-', '_')}"
 
 
@@ -42,13 +43,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Subcommands whose module is installed, in the order of the table."""
-        return [name for name in SUBCOMMANDS if importlib.util.find_spec(_module(name)) is not None]
+        return [name for name in SUBCOMMANDS if importlib.util.find_spec(module_of(name)) is not None]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand, imported now; None for a name that does not exist."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(_module(cmd_name)).command
+        command = importlib.import_module(module_of(cmd_name)).command
         if not isinstance(command, click.Command):
             raise TypeError(f"perception_fm.cli.{cmd_name}.command is not a click command")
         return command

@@ -48,7 +48,7 @@ def command(quick: bool, config_file: Path | None, output: Path) -> None:
     Prints median and 99th percentile per stage, the cost of publishing, the node's overhead over the bare pipeline from
     one run, the growth of memory, and the speed of the synthetic world; writes the same figures as JSON.
     """
-    config = configuration(config_file, None)
+    config = configuration(config_file)
     # The benchmark's own topics must not meet those of a vehicle.
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")

@@ -65,6 +65,8 @@ _MODULES = (
     Module("launch_ros", "no launch files; start `python -m perception_fm.ros.node`", _ROS_APT + "launch-ros"),
     Module("vision_msgs", "no vision_msgs outputs", _ROS_APT + "vision-msgs"),
     Module("onnxruntime", "no models on the CPU; geometry only needs none", "pip install onnxruntime"),
+    Module("torch", "no export and no training; the node needs neither", "pip install 'perception_fm[models]'"),
+    Module("transformers", "no foundation models to export", "pip install 'perception_fm[models]'"),
 )
 _ENGINES = ("tensorrt", "tensorrt_rtx_bindings")
 

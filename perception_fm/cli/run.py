@@ -16,13 +16,15 @@ from perception_fm.config import NodeConfig, from_mapping, load_config
 @click.command(name="run")
 @click.argument("bag", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
-@click.option("--model", metavar="NAME", help="Model to use; none: geometry only.  [default: from the configuration]")
+@click.option("--model", metavar="NAME|FILE",
+              help="Model of the zoo or ONNX file; none: geometry only.  [default: from the configuration]")
+@click.option("--backend", metavar="NAME", help="auto, onnxruntime, tensorrt or tensorrt_rtx.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="ROS parameter file of the node.")
 @click.option("--camera", metavar="NAME", help="Camera to run; needed where the bag has several.")
 @click.option("--no-video", is_flag=True, help="Leave overlay.mp4 out.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results in that folder.")
 def command(
-    bag: Path, output: Path, model: str | None, config_file: Path | None, camera: str | None,
+    bag: Path, output: Path, model: str | None, backend: str | None, config_file: Path | None, camera: str | None,
     no_video: bool, overwrite: bool,
 ) -> None:
     """Run every image of BAG through the pipeline, dropping none.
@@ -33,20 +35,20 @@ def command(
     from perception_fm.ros.bag_run import run_bag  # ROS is imported only when it is needed, so that --help is instant
 
     document = run_bag(
-        bag, output, configuration(config_file, model),
-        camera=camera, has_video=not no_video, overwrite=overwrite, progress=progress,
+        bag, output, configuration(config_file, model=model, backend=backend), camera=camera, has_video=not no_video,
+        overwrite=overwrite, progress=progress, on_model=lambda text: click.echo(text, err=True),
     )
     for line in summary_lines(document["summary"]):
         click.echo(line)
     click.echo(f"report: {output / 'report.html'}")
 
 
-def configuration(file: Path | None, model: str | None) -> NodeConfig:
-    """The node's configuration from a parameter file (None: the defaults); a given model wins over the file's."""
+def configuration(file: Path | None, **given: str | None) -> NodeConfig:
+    """The node's configuration from a parameter file (None: the defaults); a given setting wins over the file's."""
     config = NodeConfig() if file is None else load_config(file, NodeConfig)
-    if model is None:
-        return config
-    return dataclasses.replace(config, model=from_mapping(NodeConfig, {"model": model}).model)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    checked = from_mapping(NodeConfig, chosen)
+    return dataclasses.replace(config, **{name: getattr(checked, name) for name in chosen})
 
 
 def summary_lines(summary: Mapping[str, Any]) -> list[str]:

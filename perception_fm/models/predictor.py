@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perception_fm.camera.letterbox import Letterbox
 from perception_fm.camera.model import CameraModel
-from perception_fm.dense import UNKNOWN_LABEL, DensePrediction
+from perception_fm.dense import UNKNOWN_LABEL, DensePrediction, ModelState
 from perception_fm.errors import InferenceError
 from perception_fm.inference.backend import Array, InferenceBackend
 from perception_fm.models.card import ModelCard
@@ -26,15 +26,40 @@ class ModelPredictor:
         card = backend.card
         self._batch: NDArray[np.uint8] = np.empty((0, card.input_height, card.input_width, 3), np.uint8)
 
+    @property
+    def state(self) -> ModelState:
+        """See `DensePredictor.state`."""
+        card, info = self.backend.card, self.backend.info
+        return ModelState(card.name, info.runtime, info.precision, info.fingerprint, card.heads, card.is_trained)
+
+    def unknown(self, camera: CameraModel) -> DensePrediction:
+        """See `DensePredictor.unknown`."""
+        card = self.backend.card
+        grid = Letterbox(camera, card.input_width, card.input_height).grid_camera(card.output_stride)
+        shape = (grid.height, grid.width)
+        nothing = np.full(shape, np.nan, np.float32)
+        return DensePrediction(
+            camera=grid,
+            depth_m=nothing if "depth" in card.heads else None,
+            depth_std_m=nothing if "depth_log_variance" in card.heads else None,
+            label=np.full(shape, UNKNOWN_LABEL, np.uint8) if "label" in card.heads else None,
+            confidence=np.zeros(shape, np.uint8) if "confidence" in card.heads else None,
+            normals=np.full((*shape, 3), np.nan, np.float32) if "normals" in card.heads else None,
+            painted=nothing if "painted" in card.heads else None,
+        )
+
     def predict(
         self, images: Sequence[NDArray[np.uint8]], cameras: Sequence[CameraModel]
     ) -> tuple[DensePrediction, ...]:
         """See `DensePredictor.predict`."""
+        raw = self.backend.run(self.feeds(images, cameras))
+        return tuple(decode(raw, row, self.backend.card, box) for row, box in enumerate(self._letterboxes))
+
+    def feeds(self, images: Sequence[NDArray[np.uint8]], cameras: Sequence[CameraModel]) -> dict[str, Array]:
+        """The model's input for these images, letterboxed; arguments and errors as for `predict`."""
         if len(images) != len(cameras) or not images:
             raise InferenceError(f"one camera per image is needed, got {len(images)} images, {len(cameras)} cameras")
-        letterboxes = self._letterboxes_of(cameras)
-        raw = self.backend.run({INPUT: self._input(images, letterboxes)})
-        return tuple(decode(raw, row, self.backend.card, box) for row, box in enumerate(letterboxes))
+        return {INPUT: self._input(images, self._letterboxes_of(cameras))}
 
     def close(self) -> None:
         """Frees the backend."""

@@ -21,6 +21,7 @@ from perception_fm.evaluation.key_frames import KeyFrames
 from perception_fm.evaluation.output_folder import output_folder
 from perception_fm.evaluation.report import write_report
 from perception_fm.evaluation.results import RunResult, frame_record, write_json
+from perception_fm.models.loaded import load_model
 from perception_fm.ros.lockstep import LockstepRunner
 from perception_fm.ros.step import Step
 from perception_fm.types import CameraFrame, PerceptionResult
@@ -43,14 +44,20 @@ def run_bag(
     has_video: bool = True,
     overwrite: bool = False,
     progress: Progress = lambda steps, total: steps,
+    on_model: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run one camera of `bag` in lock step and write the folder `output`; returns the document of `result.json`.
 
-    `progress` wraps the steps, given their number. Raises `BagError` for an unusable bag and `PerceptionError` where no
-    image of it could be used or the output cannot be written; then there is no output.
+    `progress` wraps the steps, given their number; `on_model` hears how the loading of a model goes on. Raises
+    `BagError` for an unusable bag and `PerceptionError` where no image of it could be used, a model is refused (nobody
+    asked for a result without it), or the output cannot be written; then there is no output.
     """
     with output_folder(output, overwrite=overwrite) as folder, contextlib.ExitStack() as stack:
-        runner = stack.enter_context(LockstepRunner(bag, config, camera))
+        model = load_model(config.model, config.backend, on_model)
+        stack.callback(model.close)
+        if model.refusal:
+            raise PerceptionError(f"model {config.model}: {model.refusal}")
+        runner = stack.enter_context(LockstepRunner(bag, config, camera, model))
         document, pictures = _run(runner, bag, folder, has_video, progress)
         write_report(folder, document, pictures.chosen(), VIDEO_NAME if has_video else None)
         write_json(folder / RESULT_NAME, document)

@@ -22,7 +22,7 @@ from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.ros.images import image_message
 from perception_fm.ros.intake import FrameIntake
 from perception_fm.ros.messages import time_message
-from perception_fm.ros.outputs import OUTPUTS, Publication
+from perception_fm.ros.outputs import Publication, outputs_for
 from perception_fm.ros.publishing import Publishers
 from perception_fm.ros.qos import output_qos
 from perception_fm.ros.step import process_image
@@ -81,8 +81,8 @@ def _subscribed_publishers() -> Iterator[Publishers]:
     rclpy.init(context=context)
     try:
         node: Node = rclpy.create_node("perception_benchmark", context=context)
-        publishers = Publishers(node)
-        small = [output for output in OUTPUTS if output.topic not in _LARGE]
+        publishers = Publishers(node, ())
+        small = [output for output in outputs_for(()) if output.topic not in _LARGE]
         for output in small:
             node.create_subscription(output.message_type, f"~/{output.topic}", lambda message: None, output_qos())
         while any(node.count_subscribers(f"/perception_benchmark/{output.topic}") == 0 for output in small):

@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
+from perception_fm.pipeline import MODEL_UNTRAINED
 from perception_fm.ros.health import CameraState, HealthSnapshot
 from perception_fm.types import Mode
 
@@ -26,8 +27,8 @@ _MODE_LEVELS = {Mode.NOMINAL: OK, Mode.DEGRADED: WARN, Mode.UNTRUSTED: ERROR}
 
 
 def diagnostic_array(health: HealthSnapshot, config: NodeConfig, node_name: str, stamp: Time) -> DiagnosticArray:
-    """The three statuses `<node>: lifecycle`, `<node>: camera <name>` and `<node>: processing`."""
-    statuses = [_lifecycle(health), _camera(health, config), _processing(health, config)]
+    """The statuses `<node>: lifecycle`, `<node>: model`, `<node>: camera <name>` and `<node>: processing`."""
+    statuses = [_lifecycle(health), _model(health), _camera(health, config), _processing(health, config)]
     for status in statuses:
         status.name = f"{node_name}: {status.name}"
         status.hardware_id = config.camera_name
@@ -36,6 +37,27 @@ def diagnostic_array(health: HealthSnapshot, config: NodeConfig, node_name: str,
 
 def _lifecycle(health: HealthSnapshot) -> DiagnosticStatus:
     return DiagnosticStatus(level=ERROR if health.has_failed else OK, name="lifecycle", message=health.lifecycle)
+
+
+def _model(health: HealthSnapshot) -> DiagnosticStatus:
+    model = health.model
+    level, message = OK, "geometry only, as configured" if model.name == "none" else f"{model.name} runs"
+    if model.refusal:
+        level, message = ERROR, f"geometry only: {model.refusal}"
+    elif not model.is_trained:
+        level, message = WARN, MODEL_UNTRAINED
+    return DiagnosticStatus(
+        level=level,
+        name="model",
+        message=message,
+        values=_values(
+            model=model.name,
+            runtime=model.runtime,
+            precision=model.precision,
+            fingerprint=model.fingerprint,
+            heads=" ".join(model.heads),
+        ),
+    )
 
 
 def _camera(health: HealthSnapshot, config: NodeConfig) -> DiagnosticStatus:
@@ -84,7 +106,7 @@ def _processing(health: HealthSnapshot, config: NodeConfig) -> DiagnosticStatus:
         values=_values(
             mode=result.mode.name if result is not None else "",
             state=result.state.name if result is not None else "",
-            model=config.model,
+            model=health.model.name,
             stamp_to_publish_age_s=health.age_s,
             processing_s=health.processing_s,
             busy_s=health.busy_s,

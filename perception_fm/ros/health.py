@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from time import monotonic
 
+from perception_fm.dense import ModelState
 from perception_fm.ros.results import FrameCounts
 from perception_fm.ros.step import Step
 
@@ -39,6 +40,7 @@ class HealthSnapshot:
     age_s: float = math.nan
     counts: FrameCounts = field(default_factory=FrameCounts)
     step: Step | None = None
+    model: ModelState = field(default_factory=ModelState)
 
     @property
     def image_age_s(self) -> float:
@@ -91,11 +93,16 @@ class NodeHealth:
         """A lifecycle state was entered, a transition began or failed; `label` is for people."""
         self._set(lifecycle=label, has_failed=has_failed)
 
+    def on_model(self, model: ModelState) -> None:
+        """A model was loaded, or refused."""
+        self._set(model=model)
+
     def on_activated(self) -> None:
         """Counting begins anew."""
         now_s = self._clock_s()
         with self._lock:
-            self._state = HealthSnapshot(now_s, "active", is_active=True, active_since_s=now_s)
+            model = self._state.model
+            self._state = HealthSnapshot(now_s, "active", is_active=True, active_since_s=now_s, model=model)
 
     def on_deactivated(self) -> None:
         """The counts stay readable."""

@@ -21,11 +21,12 @@ from perception_fm.bags.reader import BagMessage, BagReader
 from perception_fm.bags.writer import BagWriter
 from perception_fm.config import NodeConfig
 from perception_fm.errors import BagError
+from perception_fm.models.loaded import LoadedModel
 from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.ros.bag_topics import find_topics
 from perception_fm.ros.bag_transforms import bag_transforms
 from perception_fm.ros.intake import FrameIntake
-from perception_fm.ros.outputs import OUTPUTS, Publication
+from perception_fm.ros.outputs import Publication, outputs_for
 from perception_fm.ros.results import FrameCounts
 from perception_fm.ros.step import Step, process_image
 
@@ -36,11 +37,14 @@ _NOT_RECORDED = ("overlay",)  # as large as the input, and drawn again from the 
 class LockstepRunner:
     """Runs one camera of a bag; use it in a `with` block.
 
+    `model`: what `config.model` names, loaded by the caller, who closes it; None: geometry only.
     `config.camera_name` is replaced by the camera that was found. Raises `BagError` for a bag that cannot be read or
     lacks images or calibration.
     """
 
-    def __init__(self, bag: Path, config: NodeConfig, camera: str | None = None) -> None:
+    def __init__(
+        self, bag: Path, config: NodeConfig, camera: str | None = None, model: LoadedModel | None = None
+    ) -> None:
         self._reader = BagReader(bag)
         try:
             types, counts = self._reader.topics, self._reader.counts
@@ -49,6 +53,8 @@ class LockstepRunner:
             self._reader.close()
             raise
         self.config = dataclasses.replace(config, camera_name=self.topics.camera)
+        self._model = LoadedModel() if model is None else model
+        self._outputs = [output for output in outputs_for(self._model.state.heads) if output.topic not in _NOT_RECORDED]
         self.image_count = counts[self.topics.image]
         is_compressed = types[self.topics.image].endswith("CompressedImage")
         self._image_type: type = CompressedImage if is_compressed else Image
@@ -58,7 +64,7 @@ class LockstepRunner:
         """One step per image, in the order of the bag; with `writer`, its messages go into that bag."""
         intake = FrameIntake(self.config, bag_transforms(self._reader, self.config.base_frame))
         intake.take_camera_info(self._first_camera_info())
-        pipeline = PerceptionPipeline(self.config)
+        pipeline = PerceptionPipeline(self.config, self._model.predictor, self._model.refusal)
         take: dict[str | None, tuple[type, Any]] = {
             self.topics.camera_info: (CameraInfo, intake.take_camera_info),
             self.topics.odometry: (Odometry, intake.take_odometry),
@@ -85,9 +91,9 @@ class LockstepRunner:
         self._counts = FrameCounts(received=received, processed=received - rejected, rejected=rejected)
 
     def _write(self, writer: BagWriter, step: Step, log_ns: int) -> None:
-        publication = Publication(step, self.config, self._counts)
-        for output in OUTPUTS:
-            message = None if output.topic in _NOT_RECORDED else output.build(publication)
+        publication = Publication(step, self.config, self._counts, model=self._model.state)
+        for output in self._outputs:
+            message = output.build(publication)
             if message is not None:
                 package, kind = output.message_type.__module__.split(".")[0], output.message_type.__name__
                 cdr = serialize_message(message)

@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 
 from perception_fm.errors import PerceptionError
+from perception_fm.models.loaded import load_model
 from perception_fm.ros.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostic_array
 from perception_fm.ros.health import NodeHealth
 from perception_fm.ros.inputs import Inputs
@@ -81,10 +82,14 @@ class PerceptionNode(LifecycleNode):
 
     @_reported
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Builds the pipeline and the outputs."""
+        """Loads the model, which may take minutes where an engine has to be built; builds the pipeline and outputs."""
         self.health.on_lifecycle("configuring: building the pipeline")
+        model = load_model(self.config.model, self.config.backend, self._on_model_progress)
+        if model.refusal:
+            self.get_logger().error(f"geometry only, model {self.config.model} is refused: {model.refusal}")
+        self.health.on_model(model.state)
         self._transforms = open_transforms(self, self.config.base_frame)
-        self._perceiver = Perceiver(self, self.config, self._transforms, self.health)
+        self._perceiver = Perceiver(self, self.config, model, self._transforms, self.health)
         threshold = JumpThreshold(
             min_forward=Duration(nanoseconds=MAX_IMAGE_GAP_NS), min_backward=Duration(nanoseconds=-1)
         )
@@ -151,6 +156,9 @@ class PerceptionNode(LifecycleNode):
         worker = self._worker
         if worker is not None:
             self.health.on_image(worker.put(Arrival(message, monotonic())))
+
+    def _on_model_progress(self, text: str) -> None:
+        self.health.on_lifecycle(f"configuring: {text}")
 
     def _on_clock_jump(self, jump: TimeJump) -> None:
         if self._transforms is not None:

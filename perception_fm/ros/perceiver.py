@@ -10,6 +10,7 @@ from time import monotonic
 from rclpy.node import Node
 
 from perception_fm.config import NodeConfig, PerceptionConfig
+from perception_fm.models.loaded import LoadedModel
 from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.ros.health import NodeHealth
 from perception_fm.ros.intake import FrameIntake
@@ -27,18 +28,22 @@ _CLOCK_TOLERANCE_S = 0.1  # clocks of camera and computer differ by this much wi
 class Perceiver:
     """Lives from configure to cleanup. `perceive` runs in the worker, the rest may be called from any thread."""
 
-    def __init__(self, node: Node, config: NodeConfig, mounting: MountingSource, health: NodeHealth) -> None:
+    def __init__(
+        self, node: Node, config: NodeConfig, model: LoadedModel, mounting: MountingSource, health: NodeHealth
+    ) -> None:
         self._node = node
         self._health = health
         self._config = config
-        self._pipeline = PerceptionPipeline(config)
-        self._publishers = Publishers(node)
+        self._model = model
+        self._pipeline = self._new_pipeline(config)
+        self._publishers = Publishers(node, self._pipeline.model.heads)
         self._logged_refusal = ""
         self.intake = FrameIntake(config, mounting)
 
     def close(self) -> None:
-        """Ends the outputs."""
+        """Ends the outputs and frees the model."""
         self._publishers.close()
+        self._model.close()
 
     def perceive(self, arrival: Arrival, worker: Worker) -> None:
         """Turns one image into outputs. Whatever fails, the output of its stamp is then explicitly unknown."""
@@ -70,7 +75,7 @@ class Perceiver:
         if config is not self._config:
             # A changed setting could contradict what the tracks and the verified road were made with.
             if _pipeline_settings(config) != _pipeline_settings(self._config):
-                self._pipeline = PerceptionPipeline(config)
+                self._pipeline = self._new_pipeline(config)
             self._config = config
         step = process_image(self.intake, self._pipeline, arrival.message)
         late_s = monotonic() - arrival.arrived_s
@@ -90,16 +95,20 @@ class Perceiver:
         self._send(step, age_s)
 
     def _send(self, step: Step, age_s: float) -> None:
-        self._publishers.publish(Publication(step, self._config, self._health.snapshot().counts, age_s))
+        counts = self._health.snapshot().counts
+        self._publishers.publish(Publication(step, self._config, counts, age_s, self._pipeline.model))
         self._health.on_published(age_s)
 
     def _start_anew(self, arrival: Arrival) -> None:
         header = arrival.message.header
         reason = "internal error, see the log of the node"
         step = Step(unknown_result(stamp_ns(header.stamp), header.frame_id, reason), refusal="internal_error")
-        self._pipeline = PerceptionPipeline(self._config)
+        self._pipeline = self._new_pipeline(self._config)
         self._health.on_step(step)
         self._publish(step)
+
+    def _new_pipeline(self, config: NodeConfig) -> PerceptionPipeline:
+        return PerceptionPipeline(config, self._model.predictor, self._model.refusal)
 
     def _age_s(self, image_stamp_ns: int) -> float:
         now_ns = self._node.get_clock().now().nanoseconds

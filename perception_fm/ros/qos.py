@@ -14,6 +14,16 @@ def output_qos() -> QoSProfile:
     return _profile(ReliabilityPolicy.RELIABLE, 5)
 
 
+def latched_qos() -> QoSProfile:
+    """What is said once: reliable, transient local, the last one (LabelInfo as Nav2 expects it)."""
+    return QoSProfile(
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+    )
+
+
 def image_qos(reliability: ReliabilityPolicy) -> QoSProfile:
     """Images: deep enough for a node that was held up for a moment; the worker's queue keeps the newest."""
     return _profile(reliability, _IMAGE_DEPTH)

@@ -10,6 +10,7 @@ from geometry_msgs.msg import Point, Pose, Vector3
 from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
+from perception_fm.dense import ModelState
 from perception_fm.ros.messages import time_message
 from perception_fm.types import Obstacle, PathState, PathSweep, PerceptionResult
 from perception_fm_msgs.msg import (
@@ -96,7 +97,7 @@ def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallRe
 
 
 def perception_status(
-    result: PerceptionResult, config: NodeConfig, counts: FrameCounts, age_s: float
+    result: PerceptionResult, config: NodeConfig, model: ModelState, counts: FrameCounts, age_s: float
 ) -> PerceptionStatus:
     """Trust in the outputs of the same stamp. `age_s`: from the image stamp to publishing, NaN without an image."""
     return PerceptionStatus(
@@ -110,7 +111,10 @@ def perception_status(
         processed_count=counts.processed,
         dropped_count=counts.dropped,
         rejected_count=counts.rejected,
-        model=config.model,
+        model=model.name,
+        backend=model.runtime,
+        precision=model.precision,
+        engine_fingerprint=model.fingerprint,
         scale_source=result.scale_source.value,
         speed_mps=float(result.speed_mps),
     )

@@ -12,12 +12,12 @@ import pytest
 
 import perception_fm
 from perception_fm import cli
-from perception_fm.cli import EXIT_BAD_INPUT, EXIT_INTERRUPTED, SUBCOMMANDS, main
+from perception_fm.cli import EXIT_BAD_INPUT, EXIT_INTERRUPTED, SUBCOMMANDS, main, module_of
 from perception_fm.errors import BagError
 
 
 def installed() -> list[str]:
-    return [name for name in SUBCOMMANDS if importlib.util.find_spec(f"perception_fm.cli.{name}") is not None]
+    return [name for name in SUBCOMMANDS if importlib.util.find_spec(module_of(name)) is not None]
 
 
 def with_command(monkeypatch: pytest.MonkeyPatch, action: object) -> None:

@@ -19,6 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, LaserScan
 
+from perception_fm.dense import ModelState
 from perception_fm.errors import ConfigError, PerceptionError
 from perception_fm.ros import outputs, perceiver
 from perception_fm.ros.messages import stamp_ns, time_message
@@ -35,9 +36,10 @@ class FreeRoad:
     holds_at = None  # count of processed frames at which it stalls
     fails_at = None
 
-    def __init__(self, config):
+    def __init__(self, config, predictor, refusal):
         FreeRoad.made += 1
         self.config = config
+        self.model = ModelState(refusal=refusal)
 
     def reset(self):
         FreeRoad.resets += 1

@@ -11,11 +11,13 @@ from visualization_msgs.msg import Marker
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.config import NodeConfig, VehicleConfig
+from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction, ModelState
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.ros.costmap import marking_cloud, obstacle_scan
+from perception_fm.ros import dense_messages
 from perception_fm.ros.markers import marker_array
 from perception_fm.ros.messages import stamp_ns
-from perception_fm.ros.outputs import OUTPUTS, Publication
+from perception_fm.ros.outputs import OUTPUTS, Publication, outputs_for
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
 from perception_fm.ros.step import Step, unknown_result, with_reasons, without_trust
@@ -34,6 +36,7 @@ from perception_fm_msgs.msg import Obstacle as ObstacleMessage
 STAMP_NS = 1_700_000_000_123_456_789
 CONFIG = NodeConfig(vehicle=VehicleConfig(width_m=2.0, front_overhang_m=0.7))
 CAMERA_FORWARD_M = 1.0
+DENSE = [output.topic for output in OUTPUTS if output.head]
 
 
 def obstacle(distance_m=20.0, lateral_m=0.0, is_confirmed=True, obstacle_id=1, **changes):
@@ -77,6 +80,24 @@ def frame():
     return CameraFrame(STAMP_NS, "front_optical", np.zeros((48, 64, 3), np.uint8), camera)
 
 
+def dense(rows=12, columns=16):
+    """Depth rises by a metre from row to row; the first cell is unknown."""
+    depth = np.repeat(np.arange(2.0, 2.0 + rows, dtype=np.float32)[:, None], columns, axis=1)
+    depth[0, 0] = np.nan
+    label = np.full((rows, columns), 13, np.uint8)
+    label[0, 0] = 255
+    normals = np.zeros((rows, columns, 3), np.float32)
+    normals[..., 2] = -1.0
+    return DensePrediction(
+        camera=CameraModel(columns, rows, np.array([[12.5, 0.0, 7.625], [0.0, 12.5, 5.625], [0.0, 0.0, 1.0]])),
+        depth_m=depth,
+        depth_std_m=0.1 * depth,
+        label=label,
+        confidence=np.full((rows, columns), 200, np.uint8),
+        normals=normals,
+    )
+
+
 @pytest.mark.parametrize(
     "step",
     [
@@ -84,13 +105,15 @@ def frame():
         Step(result(30.0), frame()),
         Step(result(10.0, [obstacle()], PathState.OBSTACLE), frame()),
         Step(result(10.0, [obstacle(math.nan)], PathState.OBSTACLE, base_from_camera=None), frame()),
+        Step(result(30.0, dense=dense()), frame()),
     ],
-    ids=["unknown", "free", "obstacle", "obstacle_without_metres"],
+    ids=["unknown", "free", "obstacle", "obstacle_without_metres", "dense"],
 )
 @pytest.mark.parametrize("output", OUTPUTS, ids=operator.attrgetter("topic"))
 def test_every_output_serializes_and_carries_the_stamp(output, step):
     message = output.build(Publication(step, CONFIG, FrameCounts(5, 3, 1, 1), 0.02))
-    if output.topic == "overlay" and step.frame is None:
+    needs = {"overlay": step.frame, **dict.fromkeys(DENSE, step.result.dense)}
+    if output.topic in needs and needs[output.topic] is None:
         assert message is None
         return
     again = deserialize_message(serialize_message(message), output.message_type)
@@ -98,7 +121,7 @@ def test_every_output_serializes_and_carries_the_stamp(output, step):
     assert headers
     for header in headers:
         assert stamp_ns(header.stamp) == STAMP_NS
-        assert header.frame_id == ("front_optical" if output.topic == "overlay" else "base_link")
+        assert header.frame_id == ("front_optical" if output.topic in needs else "base_link")
 
 
 def test_enumerations_are_those_of_the_messages():
@@ -161,13 +184,95 @@ def test_ground_contact_is_evidence_where_it_was_measured():
 
 
 def test_status_tells_mode_reasons_counts_and_latency():
-    message = perception_status(result(reasons=("dusk",), mode=Mode.DEGRADED), CONFIG, FrameCounts(9, 6, 2, 1), 0.05)
+    message = perception_status(result(reasons=("dusk",), mode=Mode.DEGRADED), CONFIG, ModelState(), FrameCounts(9, 6, 2, 1), 0.05)
     assert message.mode == PerceptionStatus.DEGRADED
     assert message.reasons == ["dusk"]
     assert (message.received_count, message.processed_count) == (9, 6)
     assert (message.dropped_count, message.rejected_count) == (2, 1)
     assert message.stamp_to_publish_age_s == pytest.approx(0.05)
     assert [(item.stage, item.latency_ms) for item in message.latency] == [("motion", 7.5)]
+
+
+def test_status_names_what_runs_and_not_what_was_asked_for():
+    runs = ModelState("tiny", "onnxruntime", "fp32", "abc", ("depth",))
+    message = perception_status(result(), CONFIG, runs, FrameCounts(), 0.05)
+    assert (message.model, message.backend, message.precision, message.engine_fingerprint) == (
+        "tiny", "onnxruntime", "fp32", "abc",
+    )  # fmt: skip
+    refused = perception_status(result(), CONFIG, ModelState(refusal="no"), FrameCounts(), 0.05)
+    assert (refused.model, refused.backend) == ("none", "")
+
+
+def build(topic, dense_prediction):
+    output = next(output for output in OUTPUTS if output.topic == topic)
+    step = Step(result(dense=dense_prediction), frame())
+    return output.build(Publication(step, CONFIG))
+
+
+def pixels_of(message, dtype):
+    return np.frombuffer(message.data, dtype).reshape(message.height, message.width, -1).squeeze()
+
+
+def test_dense_images_hold_the_prediction_in_the_encoding_that_consumers_expect():
+    whole = dense()
+    for topic, encoding, dtype, values in (
+        ("depth/image", "32FC1", np.float32, whole.depth_m),
+        ("depth/std", "32FC1", np.float32, whole.depth_std_m),
+        ("segmentation/label", "mono8", np.uint8, whole.label),
+        ("segmentation/confidence", "mono8", np.uint8, whole.confidence),
+        ("normals/image", "32FC3", np.float32, whole.normals),
+    ):
+        message = build(topic, whole)
+        assert message.encoding == encoding
+        np.testing.assert_array_equal(pixels_of(message, dtype), values)
+
+
+def test_depth_camera_info_describes_exactly_the_grid_of_the_depth_image():
+    whole = dense()
+    info, depth = build("depth/camera_info", whole), build("depth/image", whole)
+    assert (info.width, info.height) == (depth.width, depth.height)
+    assert info.header == depth.header
+    assert list(info.d) == [0.0] * 5
+    np.testing.assert_array_equal(np.reshape(info.k, (3, 3)), whole.camera.intrinsics)
+    np.testing.assert_array_equal(np.reshape(info.p, (3, 4))[:, :3], whole.camera.intrinsics)
+
+
+@pytest.mark.parametrize(
+    ("heads", "topics"),
+    [
+        ((), set()),
+        (("depth",), {"depth/image", "depth/camera_info"}),
+        (("label",), {"segmentation/label"}),
+    ],
+)
+def test_a_head_that_the_model_lacks_has_no_topic(heads, topics):
+    assert {output.topic for output in outputs_for(heads)} & set(DENSE) == topics
+    assert {output.topic for output in outputs_for(heads)} >= {"fake_wall", "status", "overlay"}
+
+
+def test_head_that_is_missing_in_a_prediction_gives_no_message():
+    part = DensePrediction(camera=dense().camera, depth_m=dense().depth_m)
+    assert build("segmentation/label", part) is None
+    assert build("depth/std", part) is None
+
+
+def test_label_info_names_every_label(monkeypatch):
+    @dataclasses.dataclass
+    class VisionClass:  # vision_msgs has no wheel; a ROS installation brings the real ones
+        class_id: int
+        class_name: str
+
+    @dataclasses.dataclass
+    class LabelInfo:
+        header: object
+        class_map: list
+        threshold: float
+
+    monkeypatch.setattr(dense_messages, "VisionClass", VisionClass)
+    monkeypatch.setattr(dense_messages, "LabelInfo", LabelInfo)
+    message = dense_messages.label_info(None)
+    assert [item.class_name for item in message.class_map] == list(CITYSCAPES_CLASSES)
+    assert [item.class_id for item in message.class_map] == list(range(19))
 
 
 def points_of(cloud):

@@ -28,12 +28,13 @@ def run(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     setup = commands.add_parser("setup", help="virtual environment and build, whatever is not up to date")
     setup.add_argument("--compat", action="store_true", help="the oldest supported versions, in .venv-compat")
+    setup.add_argument("--extras", default="", metavar="NAMES", help="extras of setup.cfg to add for good: models")
     commands.add_parser("check", help="name the system packages that are missing")
     commands.add_parser("deps", help="install the system packages that are missing (as root)")
     commands.add_parser("link", help="show both packages to a colcon workspace").add_argument("workspace")
     options = parser.parse_args(arguments)
     if options.command == "setup":
-        _setup(Layout.compat(ROOT) if options.compat else Layout.main(ROOT))
+        _setup(Layout.compat(ROOT) if options.compat else Layout.main(ROOT), options.extras.split())
     elif options.command == "check":
         require_packages()
         print("all system packages are there")
@@ -44,13 +45,13 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _setup(layout: Layout) -> None:
+def _setup(layout: Layout, extras: Sequence[str]) -> None:
     if any(character.isspace() for character in str(layout.root)):
         raise SetupError(f"the path of the checkout must not contain a space, CMake cannot: {layout.root}")
     with _one_at_a_time(layout.root):
         recorded = read_stamp(layout.venv_stamp)
         source = ros_source.wheels() if layout.is_compat else ros_source.find(layout.root, recorded)
-        done = ensure_venv(layout, source)
+        done = ensure_venv(layout, source, extras)
         done = ensure_build(layout, source) or done
     if done:
         origin = "from wheels" if source.is_wheels else "as sourced"

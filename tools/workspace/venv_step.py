@@ -8,9 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from console import run_quietly, step
+from console import SetupError, run_quietly, step
 from host import require_packages
 from layout import Layout, base_python, digest, read_stamp, write_stamp
 from ros_source import RosSource, check, imports
@@ -21,12 +22,14 @@ BUILD_REQUIREMENTS = ("setuptools<80", "wheel")
 NUMPY_1_CONSTRAINTS = ("numpy<2", "opencv-python<4.12")
 
 
-def ensure_venv(layout: Layout, source: RosSource) -> bool:
-    """Make or complete the virtual environment; True when something was done."""
+def ensure_venv(layout: Layout, source: RosSource, extras: Sequence[str] = ()) -> bool:
+    """Make or complete the virtual environment; True when something was done. An extra once asked for stays."""
     python = str(base_python())
-    inputs = _requirement_inputs(layout, source)
-    key = digest([python, str(sys.version_info[:2]), str(layout.venv), source.distro, *inputs])
     stamp = read_stamp(layout.venv_stamp)
+    extras = sorted({*extras, *stamp.get("extras", ())})
+    requirements = runtime_requirements(layout.root, extras)
+    inputs = [*requirements, *_requirement_texts(layout, source)]
+    key = digest([python, str(sys.version_info[:2]), str(layout.venv), source.distro, *inputs])
     if stamp.get("key") == key and layout.python.exists():
         return False
     check(source)
@@ -36,18 +39,22 @@ def ensure_venv(layout: Layout, source: RosSource) -> bool:
     # Without a stamp an earlier set-up was interrupted, and nobody knows where.
     if not layout.python.exists() or {name: stamp.get(name) for name in base} != base:
         _create(layout, source)
-    _install(layout, source)
+    _install(layout, source, requirements)
     if source.is_wheels:
         mend_cmake_files(layout)
-    write_stamp(layout.venv_stamp, {**base, "key": key, "variables": dict(source.variables)})
+    write_stamp(layout.venv_stamp, {**base, "key": key, "extras": extras, "variables": dict(source.variables)})
     return True
 
 
-def runtime_requirements(root: Path) -> list[str]:
-    """`install_requires` and the extra `synth` of `setup.cfg`, the only home of these lists."""
+def runtime_requirements(root: Path, extras: Sequence[str] = ()) -> list[str]:
+    """`install_requires`, the extra `synth` and those asked for, of `setup.cfg`, the only home of these lists."""
     parser = configparser.ConfigParser()
     parser.read(root / "setup.cfg", encoding="utf-8")
-    lists = (parser["options"]["install_requires"], parser["options.extras_require"]["synth"])
+    known = parser["options.extras_require"]
+    unknown = sorted(set(extras) - set(known))
+    if unknown:
+        raise SetupError(f"there is no extra {unknown[0]!r}; setup.cfg has {', '.join(known)}")
+    lists = (parser["options"]["install_requires"], *(known[name] for name in dict.fromkeys(("synth", *extras))))
     return [line for text in lists for line in text.split("\n")[1:]]
 
 
@@ -67,10 +74,9 @@ def mend_cmake_files(layout: Layout) -> int:
     return changed
 
 
-def _requirement_inputs(layout: Layout, source: RosSource) -> list[str]:
+def _requirement_texts(layout: Layout, source: RosSource) -> list[str]:
     files = [layout.root / "tools" / name for name in ("requirements-dev.txt", *_files(layout, source))]
-    texts = [path.read_text(encoding="utf-8") for path in files]
-    return [*runtime_requirements(layout.root), *BUILD_REQUIREMENTS, *texts]
+    return [*BUILD_REQUIREMENTS, *(path.read_text(encoding="utf-8") for path in files)]
 
 
 def _files(layout: Layout, source: RosSource) -> tuple[str, ...]:
@@ -89,9 +95,9 @@ def _create(layout: Layout, source: RosSource) -> None:
         run_quietly(command, _log_folder(layout) / "venv.log", source.build_environment(layout.venv), layout.root)
 
 
-def _install(layout: Layout, source: RosSource) -> None:
+def _install(layout: Layout, source: RosSource, requirements: list[str]) -> None:
     tools = layout.root / "tools"
-    requirements = [*runtime_requirements(layout.root), *BUILD_REQUIREMENTS]
+    requirements = [*requirements, *BUILD_REQUIREMENTS]
     arguments = ["-r", str(tools / "requirements-dev.txt")]
     title = "installing requirements"
     if source.is_wheels:
