@@ -85,19 +85,16 @@ class ModelPredictor:
 def decode(raw: Mapping[str, Array], row: int, card: ModelCard, letterbox: Letterbox) -> DensePrediction:
     """The dense prediction of image `row` of a batch, without the letterbox border; nothing in it is a view of `raw`.
 
-    A cell whose value is not finite, and a depth that is not positive, becomes NaN (label: unknown). Raises
-    `InferenceError` where a head has no finite value at all.
+    What is not finite becomes NaN (label: unknown), and so does a depth that is not positive or whose error is unknown,
+    and a normal without direction. Raises `InferenceError` where nothing of a head is left.
     """
     heads = {name: letterbox.crop(_cells_first(raw[name][row]), card.output_stride) for name in card.heads}
-    for name, values in heads.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).any():
-            raise InferenceError(f"model {card.name} answers with NaN everywhere in its head {name}")
     depth, std = _depth(heads, _focal_ratio(card, letterbox))
     label, confidence = _label(heads, card)
-    normals = heads.get("normals")
-    if normals is not None:
-        normals = np.ascontiguousarray(normals, np.float32)
-    painted = heads.get("painted")
+    normals, painted = _normals(heads), _painted(heads)
+    for name, values in (("depth", depth), ("normals", normals), ("painted", painted)):
+        if values is not None and np.isnan(values).all():
+            raise InferenceError(f"model {card.name} answers with NaN everywhere in its head {name}")
     return DensePrediction(
         camera=letterbox.grid_camera(card.output_stride),
         depth_m=depth,
@@ -105,7 +102,7 @@ def decode(raw: Mapping[str, Array], row: int, card: ModelCard, letterbox: Lette
         label=label,
         confidence=confidence,
         normals=normals,
-        painted=None if painted is None else painted.astype(np.float32),
+        painted=painted,
     )
 
 
@@ -131,15 +128,37 @@ def _depth(
     """Depth in metres and its standard deviation, to first order depth x the standard deviation of ln(depth)."""
     if "depth" not in heads:
         return None, None
-    depth = np.multiply(heads["depth"], np.float32(focal_ratio), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        depth = np.multiply(heads["depth"], np.float32(focal_ratio), dtype=np.float32)
     depth[~((depth > 0.0) & (depth < np.inf))] = np.nan
     if "depth_log_variance" not in heads:
         return depth, None
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         std = depth * np.exp(0.5 * heads["depth_log_variance"].astype(np.float32))
-    std[~np.isfinite(std)] = np.nan
+    std[~((std > 0.0) & (std < np.inf))] = np.nan
     depth[np.isnan(std)] = np.nan  # a depth of unknown error is no measurement
     return depth, std
+
+
+def _normals(heads: Mapping[str, Array]) -> NDArray[np.float32] | None:
+    """Unit vectors again: the roundings of FP16 and INT8 stretch them."""
+    if "normals" not in heads:
+        return None
+    found = heads["normals"]
+    normals = np.empty(found.shape, np.float32)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        length = np.sqrt(found[..., 0] ** 2 + found[..., 1] ** 2 + found[..., 2] ** 2)
+        scale = np.where((length > 0.0) & (length < np.inf), 1.0 / length, np.nan)
+        np.multiply(found, scale[..., None], out=normals)
+    return normals
+
+
+def _painted(heads: Mapping[str, Array]) -> NDArray[np.float32] | None:
+    if "painted" not in heads:
+        return None
+    painted = np.array(heads["painted"], np.float32)
+    painted[~np.isfinite(painted)] = np.nan
+    return np.clip(painted, 0.0, 1.0, out=painted)
 
 
 def _label(heads: Mapping[str, Array], card: ModelCard) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
@@ -155,6 +174,8 @@ def _label(heads: Mapping[str, Array], card: ModelCard) -> tuple[NDArray[np.uint
         return label, None
     probability = heads["confidence"].astype(np.float32)
     is_known = np.isfinite(probability)
+    if not is_known.any():
+        raise InferenceError(f"model {card.name} answers with NaN everywhere in its head confidence")
     probability[~is_known] = 0.0
     label[~is_known] = UNKNOWN_LABEL
     return label, np.rint(np.clip(probability, 0.0, 1.0) * 255.0).astype(np.uint8)
