@@ -148,6 +148,13 @@ def _default_target(model: str) -> Path:
     return exported_path(model, cache_folder())
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
 def _model(model: str, source: Path | None, options: ExportOptions) -> tuple[Any, Any, ModelCard]:
     """The raw network or, of an imported model, the graph; and its card."""
     from perception_fm.models.zoo_entries import ZOO

@@ -70,10 +70,12 @@ def _traced(network: DeployedNetwork, batch: int | None, opset: int) -> onnx.Mod
                 _HeadsInOrder(network).eval(), (image,), buffer, dynamo=False, opset_version=opset,
                 input_names=[INPUT], output_names=list(card.heads), dynamic_axes=free,
             )  # fmt: skip
-        return onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
+        model = onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"model {card.name} cannot be exported with opset {opset}: {reason}") from error
+    model.ir_version = _IR_VERSION
+    return model
 
 
 def save_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> Path:
@@ -81,7 +83,6 @@ def save_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> Path:
 
     Raises `ModelError` for a graph that is not what the card promises or answers with NaN, and for a full disk.
     """
-    model.ir_version = _IR_VERSION
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     try:
         onnx.checker.check_model(model, full_check=True)

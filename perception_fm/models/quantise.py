@@ -61,9 +61,9 @@ def to_int8(
 ) -> Path:
     """`target` with the FP32 model file `source` in INT8; inputs and outputs keep their types.
 
-    `images`: (H, W, 3) uint8 BGR of any size, a few dozen that show what the camera sees; `on_image` hears how many have
-    been used. Each head's last layer, what follows it, and attention between tokens stay FP32. Raises `ModelError` for a source that is not FP32,
-    no image, an unknown layout, and as `save_model` does.
+    `images`: (H, W, 3) uint8 BGR of any size, a few dozen that show what the camera sees; `on_image` hears how many
+    have been used. Each head's last layer, what follows it, and attention between tokens stay FP32. `layout`: a key of
+    `LAYOUTS`. Raises `ModelError` for a source that is not FP32, no image, an unknown layout, and as `save_model` does.
     """
     if layout not in LAYOUTS:
         raise ModelError(f"there is no INT8 layout {layout}; known: {', '.join(LAYOUTS)}")
