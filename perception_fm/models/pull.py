@@ -27,6 +27,7 @@ from perception_fm.models.zoo import SAFE_SUFFIXES, HubFiles, ZooEntry
 _GIT_HASH = re.compile(r"[0-9a-f]{40}")
 # Whichever HTTP library this version of huggingface_hub is built on, and OSError.
 _TRANSPORT_ERRORS = HfHubHTTPError.__bases__
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 def pull(entry: ZooEntry, *, cache: Path | None = None, endpoint: str | None = None) -> dict[str, Path]:
@@ -135,7 +136,7 @@ def _one_line(repo: str, folder: Path) -> Iterator[None]:
 def _reason(error: BaseException, repo: str, folder: Path) -> str:
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if isinstance(seen, OSError) and seen.errno in _DISK_ERRORS:
             return f"cannot write {folder}: {os.strerror(seen.errno)}; make room, or set XDG_CACHE_HOME to another disk"
         seen = seen.__cause__ or seen.__context__
     return (

@@ -119,7 +119,7 @@ def running(hub: FakeHub) -> Iterator[FakeHub]:
     """The hub at `hub.url` while the block runs."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.hub = hub
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     hub.url = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _ADAPTERS = {
     "segformer_b0_cityscapes": SegformerPart,
     "eomt_large_cityscapes": EomtPart,
 }
+_WEIGHTS = (".safetensors", ".onnx")
 
 
 def zoo_network(
@@ -44,10 +46,14 @@ def zoo_network(
 
 
 def random_network(
-    entry: ZooEntry, *, height: int | None = None, width: int | None = None, **changes: Any
+    entry: ZooEntry,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[nn.Module, ModelCard]:
-    """The same with random weights and nothing pulled; `changes` goes to every `build` whose configuration knows it."""
-    models = {part.role: build(part.architecture, **changes) for part in entry.parts}
+    """The same with random weights and nothing pulled. `changes`: of published configurations, by role of the part."""
+    models = {part.role: build(part.architecture, **(changes or {}).get(part.role, {})) for part in entry.parts}
     return _adapted(entry, models, height, width), zoo_card(entry, None, height=height, width=width)
 
 
@@ -97,9 +103,6 @@ def zoo_card(
         train_ids=entry.train_ids if has_label else (),
         weights_sha256="+".join(hashes),
     )
-
-
-_WEIGHTS = (".safetensors", ".onnx")
 
 
 def _adapted(entry: ZooEntry, models: dict[str, Any], height: int | None, width: int | None) -> nn.Module:
