@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -70,8 +72,20 @@ def encode_jpeg(pixels: NDArray[np.uint8]) -> EncodedImage:
 
 
 def read_map(path: Path, dtype: type[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
-    """A one-channel PNG of exactly this type and size (width, height), such as depth or labels."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    """A one-channel PNG of exactly this type and size (width, height), such as depth or labels.
+
+    Raises `BagError` for all else, damaged files among them.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BagError(f"cannot read {path}: {error.strerror}") from error
+    if not _is_whole_png(data):
+        raise BagError(f"cannot read {path}; expected a whole PNG of one channel")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # more pixels than OpenCV is willing to decode
+        pixels = None
     if pixels is None:
         raise BagError(f"cannot read {path}; expected a PNG of one channel")
     if pixels.dtype != dtype or pixels.shape != (size[1], size[0]):
@@ -79,3 +93,20 @@ def read_map(path: Path, dtype: type[Pixel], size: tuple[int, int]) -> NDArray[P
             f"{path} is {pixels.dtype} of shape {pixels.shape}, expected {np.dtype(dtype)} of {size[0]}x{size[1]}"
         )
     return np.asarray(pixels, dtype=dtype)
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Whether every chunk has its checksum, down to the last: libpng complains on stderr, past every exception."""
+    if not data.startswith(_PNG_START):
+        return False
+    begin = len(_PNG_START)
+    while begin + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, begin)
+        end = begin + 12 + size
+        kind = data[begin + 4 : begin + 8]
+        if end > len(data) or zlib.crc32(data[begin + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            return False
+        if kind == b"IEND":
+            return True
+        begin = end
+    return False

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.camera.rectification import Rectifier
-from perception_fm.errors import ModelError
+from perception_fm.errors import InferenceError, ModelError
 from perception_fm.evaluation.dense_drive import Task, TruthFrame
 from perception_fm.evaluation.grid_sampling import GridSampler, PixelPrediction
 from perception_fm.inference.backend import InferenceBackend
@@ -42,9 +42,12 @@ class ModelSource:
         self._sampler: GridSampler | None = None
 
     def predict(self, frame: TruthFrame) -> PixelPrediction:
-        """See `DenseSource`. Raises `InferenceError`."""
+        """See `DenseSource`. Raises `InferenceError`, which names the frame."""
         rectified = self._rectifier.rectify(frame.image)
-        prediction = self._predictor.predict([rectified], [self._rectifier.rectified])[0]
+        try:
+            prediction = self._predictor.predict([rectified], [self._rectifier.rectified])[0]
+        except InferenceError as error:
+            raise InferenceError(f"frame {frame.frame_id}: {error}") from error
         if self._sampler is None:
             self._sampler = GridSampler(
                 self._rectifier.source, prediction.camera, is_interpolated=self._is_interpolated

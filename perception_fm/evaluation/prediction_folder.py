@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.bags.drive_folder import DEPTH_STEPS_PER_M
+from perception_fm.bags.encoded_image import read_map
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
 from perception_fm.errors import DatasetError
 from perception_fm.evaluation.dense_drive import DenseDrive, Task, TruthFrame
@@ -46,15 +46,14 @@ class FolderSource:
             )
 
     def predict(self, frame: TruthFrame) -> PixelPrediction:
-        """See `DenseSource`. Raises `DatasetError` for a file that cannot be used."""
+        """See `DenseSource`. Raises `PerceptionError` for a file that cannot be used."""
         key = frame.frame_id if self._by_id else frame.stem
         everywhere = np.ones(self._shape, np.bool_)
-        values, file = self._read(key)
         if self._task == "depth":
-            std = self._extra(f"{key}_std", _depth)
-            return PixelPrediction(everywhere, depth_m=_depth(values, file), depth_std_m=std)
-        confidence = self._extra(f"{key}_confidence", _confidence)
-        return PixelPrediction(everywhere, label=_label(values, file), confidence=confidence)
+            std = self._depth(f"{key}_std") if self._file(f"{key}_std") else None
+            return PixelPrediction(everywhere, depth_m=self._depth(key), depth_std_m=std)
+        confidence = self._confidence(f"{key}_confidence") if self._file(f"{key}_confidence") else None
+        return PixelPrediction(everywhere, label=self._label(key), confidence=confidence)
 
     def document(self) -> dict[str, Any]:
         """The folder's name."""
@@ -66,60 +65,47 @@ class FolderSource:
             raise DatasetError(f"{found[0]} and {found[1].name} both exist; keep one of them")
         return found[0] if found else None
 
-    def _extra(self, key: str, convert: Any) -> NDArray[np.float32] | None:
-        return None if self._file(key) is None else convert(*self._read(key))
-
-    def _read(self, key: str) -> tuple[NDArray[Any], Path]:
+    def _read(self, key: str, png_dtype: type[np.generic]) -> tuple[NDArray[Any], Path]:
+        """Values of the images' size, those of a PNG of this type."""
         file = self._file(key)
         if file is None:
             raise DatasetError(f"{self._folder / key}.png or .npy is gone")
-        values = _load(file) if file.suffix == ".npy" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if values is None:
-            raise DatasetError(f"{file} cannot be decoded; write it again")
-        if values.shape != self._shape:
-            got = "x".join(map(str, values.shape[1::-1]))
-            want = f"{self._shape[1]}x{self._shape[0]}"
+        if file.suffix == ".png":
+            return read_map(file, png_dtype, self._shape[::-1]), file
+        try:
+            values = np.load(file, mmap_mode="r", allow_pickle=False)  # a header cannot promise more than the file has
+        except (OSError, ValueError, EOFError, OverflowError) as error:
+            raise DatasetError(f"{file} is no NPY file of numbers: {error}") from error
+        if not isinstance(values, np.ndarray) or values.shape != self._shape:
+            got = "x".join(map(str, getattr(values, "shape", ())))
+            raise DatasetError(f"{file} is an array of {got or 'no shape'}, expected {self._shape[0]}x{self._shape[1]}")
+        return np.array(values), file
+
+    def _depth(self, key: str) -> NDArray[np.float32]:
+        values, file = self._read(key, np.uint16)
+        if file.suffix == ".png":
+            values = values / DEPTH_STEPS_PER_M
+        elif values.dtype.kind != "f":
+            raise DatasetError(f"{file} holds {values.dtype}, expected metres as floating point numbers")
+        depth = values.astype(np.float32)
+        depth[~((depth > 0.0) & (depth < np.inf))] = np.nan
+        return depth
+
+    def _label(self, key: str) -> NDArray[np.uint8]:
+        values, file = self._read(key, np.uint8)
+        if values.dtype != np.uint8:
+            raise DatasetError(f"{file} holds {values.dtype}, expected uint8")
+        wrong = values[(values >= len(CITYSCAPES_CLASSES)) & (values != UNKNOWN_LABEL)]
+        if wrong.size:
             raise DatasetError(
-                f"{file} is {got} with {values.ndim} axes, expected one channel of {want}, as the images"
+                f"{file} holds the label {wrong[0]}; labels are Cityscapes trainIds 0 to 18, 255 unknown"
             )
-        return values, file
+        return values
 
-
-def _load(file: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(f"{file} is no NPY file of numbers: {error}") from error
-
-
-def _depth(values: NDArray[Any], file: Path) -> NDArray[np.float32]:
-    if file.suffix == ".png":
-        _expect(values, np.uint16, file)
-        values = values / DEPTH_STEPS_PER_M
-    elif values.dtype.kind != "f":
-        raise DatasetError(f"{file} holds {values.dtype}, expected metres as floating point numbers")
-    depth = values.astype(np.float32)
-    depth[~((depth > 0.0) & (depth < np.inf))] = np.nan
-    return depth
-
-
-def _label(values: NDArray[Any], file: Path) -> NDArray[np.uint8]:
-    _expect(values, np.uint8, file)
-    wrong = values[(values >= len(CITYSCAPES_CLASSES)) & (values != UNKNOWN_LABEL)]
-    if wrong.size:
-        raise DatasetError(f"{file} holds the label {wrong[0]}; labels are Cityscapes trainIds 0 to 18, 255 unknown")
-    return values
-
-
-def _confidence(values: NDArray[Any], file: Path) -> NDArray[np.float32]:
-    if file.suffix == ".png":
-        _expect(values, np.uint8, file)
-        return values.astype(np.float32) / np.float32(255)
-    if values.dtype.kind != "f" or not ((values >= 0.0) & (values <= 1.0)).all():
-        raise DatasetError(f"{file} holds something else than confidences from 0 to 1")
-    return values.astype(np.float32)
-
-
-def _expect(values: NDArray[Any], dtype: type[np.generic], file: Path) -> None:
-    if values.dtype != dtype:
-        raise DatasetError(f"{file} holds {values.dtype}, expected {np.dtype(dtype)}")
+    def _confidence(self, key: str) -> NDArray[np.float32]:
+        values, file = self._read(key, np.uint8)
+        if file.suffix == ".png":
+            return values.astype(np.float32) / np.float32(255)
+        if values.dtype.kind != "f" or not ((values >= 0.0) & (values <= 1.0)).all():
+            raise DatasetError(f"{file} holds something else than confidences from 0 to 1")
+        return values.astype(np.float32)

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from perception_fm.bags.drive import Intrinsics
-from perception_fm.errors import DatasetError
+from perception_fm.errors import DatasetError, PerceptionError
 from perception_fm.evaluation.dense_drive import DenseDrive
 from perception_fm.evaluation.prediction_folder import FolderSource
 
 SHAPE = (48, 64)
+HUGE = (
+    b"\x93NUMPY\x01\x00v\x00"
+    + b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999), }".ljust(117)
+    + b"\n"
+)
 
 
 @pytest.fixture
@@ -87,16 +92,18 @@ def test_two_files_for_one_frame_are_refused(drive: DenseDrive, folder: Path) ->
 @pytest.mark.parametrize(
     ("task", "name", "values", "message"),
     [
-        ("depth", "00.npy", np.full((24, 64), 5.0), "64x24 with 2 axes, expected one channel of 64x48"),
-        ("depth", "00.npy", np.full((*SHAPE, 3), 5.0), "3 axes"),
+        ("depth", "00.npy", np.full((24, 64), 5.0), "is an array of 24x64, expected 48x64"),
+        ("depth", "00.npy", np.full((*SHAPE, 3), 5.0), "is an array of 48x64x3"),
         ("depth", "00.npy", np.full(SHAPE, 5), "holds int64, expected metres"),
         ("depth", "00.npy", np.full(SHAPE, None), "is no NPY file of numbers"),
         ("depth", "00.npy", b"\x93NUMPY", "is no NPY file of numbers"),
+        ("depth", "00.npy", b"PK\x05\x06" + bytes(18), "is an array of no shape"),
+        ("depth", "00.npy", HUGE, "is no NPY file of numbers"),
         ("depth", "00.npy", b"", "is no NPY file of numbers"),
-        ("depth", "00.png", np.full(SHAPE, 5, np.uint8), "holds uint8, expected uint16"),
-        ("depth", "00.png", b"\x89PNG\r\n\x1a\n cut", "cannot be decoded"),
+        ("depth", "00.png", np.full(SHAPE, 5, np.uint8), "is uint8 of shape .* expected uint16"),
+        ("depth", "00.png", b"\x89PNG\r\n\x1a\n cut", "expected a whole PNG"),
         ("segmentation", "00.png", np.full(SHAPE, 19, np.uint8), "holds the label 19"),
-        ("segmentation", "00.png", np.full(SHAPE, 5, np.uint16), "holds uint16, expected uint8"),
+        ("segmentation", "00.png", np.full(SHAPE, 5, np.uint16), "is uint16 of shape .* expected uint8"),
         ("segmentation", "00_confidence.npy", np.full(SHAPE, 1.5), "confidences from 0 to 1"),
     ],
 )
@@ -113,7 +120,7 @@ def test_file_that_is_no_prediction_is_refused(
         np.save(folder / name, values)
     else:
         cv2.imwrite(str(folder / name), values)
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(PerceptionError, match=message):
         FolderSource(folder, drive, task).predict(next(drive.frames()))
 
 
