@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "perception_fm"
-CORE = {"dense", "network_stage", "types", "errors", "config", "pipeline", "camera", "geometry", "motion", "scene", "fakewall"}
+CORE = {
+    "types", "dense", "errors", "config", "pipeline", "network_stage",
+    "camera", "geometry", "motion", "scene", "fakewall",
+}  # fmt: skip
 ADAPTERS = {"inference", "models", "training", "synth", "bags", "evaluation", "visual"}
 EDGE = {"ros", "cli"}
 MAY_IMPORT = {"core": CORE, "adapter": CORE | ADAPTERS, "edge": CORE | ADAPTERS | EDGE}

@@ -273,7 +273,8 @@ def test_bag_without_a_usable_image_leaves_no_output(make_bag: MakeBag, tmp_path
     "arguments, message",
     [
         (["missing", "-o", "out"], "missing does not exist"),
-        (["drive", "-o", "out", "--model", "best"], "model is one of none; got 'best'"),
+        (["drive", "-o", "out", "--model", "best"], "the zoo has no model 'best'"),
+        (["drive", "-o", "out", "--backend", "best"], "backend is one of auto"),
         (["drive", "-o", "out", "--config", "missing.yaml"], "cannot read missing.yaml"),
         (["drive", "-o", "."], "holds something else than results|exists already"),
         (["drive"], "Missing option '-o'"),

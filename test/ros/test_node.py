@@ -326,10 +326,10 @@ def test_bug_in_the_pipeline_gives_an_unknown_output_and_a_new_pipeline(make_rig
 def test_diagnostics_go_on_during_a_long_configure(make_rig, monkeypatch, free_road):
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(config):
+    def slow(*arguments):
         begun.set()
         go_on.wait(30.0)
-        return FreeRoad(config)
+        return FreeRoad(*arguments)
 
     monkeypatch.setattr(perceiver, "PerceptionPipeline", slow)
     # Simulated time without a clock: a timer of the node's own clock would never tick.
@@ -377,8 +377,8 @@ def test_lifecycle_cycles_twice_over_its_services(make_rig, messages, free_road)
     go(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN, "finalized")
 
 
-def test_refused_model_fails_the_configure_and_is_named(make_rig, monkeypatch):
-    def refuse(config):
+def test_what_cannot_be_built_fails_the_configure_and_is_named(make_rig, monkeypatch):
+    def refuse(*arguments):
         raise PerceptionError("the engine is of another GPU")
 
     monkeypatch.setattr(perceiver, "PerceptionPipeline", refuse)

@@ -13,8 +13,8 @@ from perception_fm.camera.model import CameraModel
 from perception_fm.config import NodeConfig, VehicleConfig
 from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction, ModelState
 from perception_fm.geometry.transform import base_from_camera
-from perception_fm.ros.costmap import marking_cloud, obstacle_scan
 from perception_fm.ros import dense_messages
+from perception_fm.ros.costmap import marking_cloud, obstacle_scan
 from perception_fm.ros.markers import marker_array
 from perception_fm.ros.messages import stamp_ns
 from perception_fm.ros.outputs import OUTPUTS, Publication, outputs_for
@@ -184,7 +184,8 @@ def test_ground_contact_is_evidence_where_it_was_measured():
 
 
 def test_status_tells_mode_reasons_counts_and_latency():
-    message = perception_status(result(reasons=("dusk",), mode=Mode.DEGRADED), CONFIG, ModelState(), FrameCounts(9, 6, 2, 1), 0.05)
+    degraded = result(reasons=("dusk",), mode=Mode.DEGRADED)
+    message = perception_status(degraded, CONFIG, ModelState(), FrameCounts(9, 6, 2, 1), 0.05)
     assert message.mode == PerceptionStatus.DEGRADED
     assert message.reasons == ["dusk"]
     assert (message.received_count, message.processed_count) == (9, 6)
