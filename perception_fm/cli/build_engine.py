@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perception_fm.cli import EXIT_CHECK_FAILED
 from perception_fm.cli.progress import phase_progress
 
 if TYPE_CHECKING:
+    from perception_fm.inference.engine_cache import EngineCache
     from perception_fm.inference.engine_file import StoredEngine
+    from perception_fm.inference.gate_report import GateReport
+    from perception_fm.inference.model_file import ModelFile
     from perception_fm.inference.tensorrt_.builder import BuildOptions
     from perception_fm.inference.tensorrt_.library import Library
 
+_NOT_JUDGED = "not run, the engine was built ahead of time: the node runs it on its GPU, before the first frame"
 _LIBRARIES = ("auto", "tensorrt", "tensorrt_rtx")
 
 
@@ -59,11 +64,12 @@ def command(
     workspace_mib: int,
     tf32: bool,
     output: Path | None,
-) -> None:
+) -> int:
     """Compile MODEL, a name of the zoo or an ONNX file, for the GPU of this machine or for --target.
 
     The precision is that of the file: export FP16 or INT8 to get it. The engine is kept in the cache of this user,
-    where the node looks for it.
+    where the node looks for it. One that was built for this machine runs the acceptance gate now; exit status 1 where
+    its answers are too far from those of the file.
     """
     if output is not None and len(targets) > 1:
         raise click.UsageError("one --target only with --output: each engine is a file of its own")
@@ -71,13 +77,15 @@ def command(
     from perception_fm.inference.tensorrt_.library import load_library
 
     library = load_library(library_name)
+    is_accepted = True
     for target in targets or (None,):
         options = BuildOptions(max_batch, workspace_mib, tf32, target)
-        _build(model, library, options, output)
+        is_accepted &= _build(model, library, options, output)
+    return 0 if is_accepted else EXIT_CHECK_FAILED
 
 
-def _build(name: str, library: Library, options: BuildOptions, output: Path | None) -> None:
-    """One engine, and the lines about it."""
+def _build(name: str, library: Library, options: BuildOptions, output: Path | None) -> bool:
+    """One engine, and the lines about it; False where the gate refuses it."""
     from perception_fm.inference.engine_cache import EngineCache
     from perception_fm.inference.engine_file import write_engine
     from perception_fm.inference.known_bad import known_bad_line
@@ -89,42 +97,56 @@ def _build(name: str, library: Library, options: BuildOptions, output: Path | No
     warning = known_bad_line(library.name, library.version)
     if warning:
         _warn(warning)
+    cache = EngineCache(say=_note)
     started_s = time.monotonic()
     with phase_progress() as on_progress:
-        stored = obtain_engine(model, options, EngineCache(say=_note), on_progress, library=library)
+        stored = obtain_engine(model, options, cache, on_progress, library=library)
+    took_s = time.monotonic() - started_s
+    report = None
+    if options.target is None:
+        stored, report = _judged(stored, model, cache, library, options)
     if output is not None:
         write_engine(output, stored.engine, stored.record)
-    for line in _lines(stored, library, options, time.monotonic() - started_s):
+    for line in _lines(stored, library, options, took_s, report):
         click.echo(line)
     if output is not None:
         click.echo(f"written:     {output}")
-    if warning:
-        _warn("the engine is not to be trusted before its answers were compared with the ONNX file")
+    return report is None or report.is_accepted
 
 
-def _lines(stored: StoredEngine, library: Library, options: BuildOptions, took_s: float) -> list[str]:
+def _judged(
+    stored: StoredEngine, model: ModelFile, cache: EngineCache, library: Library, options: BuildOptions
+) -> tuple[StoredEngine, GateReport]:
+    """The engine with the verdict of the acceptance gate in its record, and that verdict."""
+    from perception_fm.inference.gate import check_backend
+    from perception_fm.inference.golden_frames import golden_frames
+    from perception_fm.inference.reference import reference_outputs
+    from perception_fm.inference.tensorrt_.obtain import start_engine
+
+    frames = golden_frames(model.card)
+    reference = reference_outputs(model, frames, cache.folder / "references")
+    with start_engine(stored, library) as backend:
+        report = check_backend(backend, frames, reference, onnx_sha256=model.sha256, batch=options.max_batch)
+    return cache.write_gate(stored, report.to_dict()), report
+
+
+def _lines(
+    stored: StoredEngine, library: Library, options: BuildOptions, took_s: float, report: GateReport | None
+) -> list[str]:
     """What came out."""
     record = stored.record
     fingerprint = record.fingerprint
     device = fingerprint.gpu or f"every GPU of compute capability {fingerprint.capability}"
+    precision = record.precision if report is None else report.info.precision
     return [
         f"engine:      {record.card.name} for {device}, {_images(options.max_batch)} per call",
         f"library:     {library.name} {library.version}",
         f"size:        {record.byte_count / 1e6:.1f} MB, in {took_s:.1f} s",
-        f"precision:   {_precision(stored, library, options)}, the model file says {record.card.precision}",
+        f"precision:   {precision}, the model file says {record.card.precision}",
         f"fingerprint: {fingerprint.digest}",
         f"cached:      {stored.path or 'no, see above'}",
+        f"gate:        {_NOT_JUDGED if report is None else report.table()}",
     ]
-
-
-def _precision(stored: StoredEngine, library: Library, options: BuildOptions) -> str:
-    """As the engine itself says on its GPU; that of the typed network where it was built for another one."""
-    if options.target is not None:
-        return stored.record.precision
-    from perception_fm.inference.tensorrt_.obtain import start_engine
-
-    with start_engine(stored, library) as backend:
-        return backend.info.precision
 
 
 def _images(max_batch: int) -> str:

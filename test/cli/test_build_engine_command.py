@@ -41,6 +41,7 @@ def test_engine_is_built_cached_and_written(model: Path, tmp_path: Path, capsys:
     assert "precision:   fp32, the model file says fp32" in out
     assert f"fingerprint: {record.fingerprint.digest}" in out
     assert f"cached:      {cached}" in out
+    assert "gate:        not run" in out
     assert read_engine(output, record.fingerprint).engine == cached.read_bytes()
 
 

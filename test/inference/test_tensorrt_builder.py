@@ -200,7 +200,7 @@ def test_options_that_are_not_positive_are_refused(options: dict[str, int]) -> N
 
 
 @pytest.fixture(scope="module", params=["multi_head", "vit"])
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of this package as ONNX: random weights, a small image, of the transformer a third of the layers."""
     pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")
@@ -213,14 +213,26 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     network = build_network(name, pretrained_encoder=False, seed=0, width=96, height=64)
     if request.param == "vit":
         network.encoder.layers, network.encoder.taps = network.encoder.layers[:4], (0, 1, 2, 3)
-    path: Path = tmp_path_factory.mktemp("exported") / "network.onnx"
-    return export_model(network, network.card, path).read_bytes()
+    return export_model(network, network.card, tmp_path_factory.mktemp("exported") / "fp32.onnx")
 
 
-def test_networks_of_the_package_are_built_for_two_generations(exported: bytes, library: Library) -> None:
-    engines = [built(exported, library, target, max_batch=2) for target in GENERATIONS]
+def test_networks_of_the_package_are_built_for_two_generations(exported: Path, library: Library) -> None:
+    model = exported.read_bytes()
+    engines = [built(model, library, target, max_batch=2) for target in GENERATIONS]
     assert engines[0].engine != engines[1].engine
     for engine in engines:
         assert engine.precision == "fp32"
-        assert len(engine.engine) > 0.9 * len(exported)  # all weights are in it
+        assert len(engine.engine) > 0.9 * len(model)  # all weights are in it
         assert "Serialization" not in refusal_of(engine.engine, library)
+
+
+def test_networks_in_fp16_and_int8_are_built_and_called_so(exported: Path, library: Library) -> None:
+    from perception_fm.models.precision import to_fp16
+    from perception_fm.models.quantise import to_int8
+
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    half = built(to_fp16(exported, exported.with_name("fp16.onnx")).read_bytes(), library)
+    quantised = built(to_int8(exported, exported.with_name("int8.onnx"), [image]).read_bytes(), library)
+    assert half.precision == "fp16+fp32"  # the last layer of every head stays wide
+    assert set(quantised.precision.split("+")) == {"int8", "fp32"}
+    assert len(half.engine) < 0.8 * exported.stat().st_size
