@@ -8,12 +8,13 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from perception_fm.dense import ModelState
 from perception_fm.errors import PerceptionError
 from perception_fm.types import Obstacle, PathState, PerceptionResult
 
@@ -74,6 +75,7 @@ class RunResult:
     versions: Mapping[str, str]
     frames: list[dict[str, Any]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    model: ModelState = field(default_factory=ModelState)
 
     def document(self) -> dict[str, Any]:
         """The whole file."""
@@ -86,6 +88,7 @@ class RunResult:
                 "image_height_px": self.image_size_px[1],
                 "config": dict(self.config),
                 "versions": dict(self.versions),
+                "model": asdict(self.model),
             },
             "summary": summarise(self.frames, self.refused),
             "frames": self.frames,

@@ -94,6 +94,7 @@ def _run(
         image_size_px=size,
         config=dataclasses.asdict(runner.config),
         versions=versions(),
+        model=runner.model.state,
         frames=records,
         refused=refusals,
     )

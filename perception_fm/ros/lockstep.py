@@ -53,8 +53,8 @@ class LockstepRunner:
             self._reader.close()
             raise
         self.config = dataclasses.replace(config, camera_name=self.topics.camera)
-        self._model = LoadedModel() if model is None else model
-        self._outputs = [output for output in outputs_for(self._model.state.heads) if output.topic not in _NOT_RECORDED]
+        self.model = LoadedModel() if model is None else model
+        self._outputs = [output for output in outputs_for(self.model.state.heads) if output.topic not in _NOT_RECORDED]
         self.image_count = counts[self.topics.image]
         is_compressed = types[self.topics.image].endswith("CompressedImage")
         self._image_type: type = CompressedImage if is_compressed else Image
@@ -64,7 +64,7 @@ class LockstepRunner:
         """One step per image, in the order of the bag; with `writer`, its messages go into that bag."""
         intake = FrameIntake(self.config, bag_transforms(self._reader, self.config.base_frame))
         intake.take_camera_info(self._first_camera_info())
-        pipeline = PerceptionPipeline(self.config, self._model.predictor, self._model.refusal)
+        pipeline = PerceptionPipeline(self.config, self.model.predictor, self.model.refusal)
         take: dict[str | None, tuple[type, Any]] = {
             self.topics.camera_info: (CameraInfo, intake.take_camera_info),
             self.topics.odometry: (Odometry, intake.take_odometry),
@@ -91,7 +91,7 @@ class LockstepRunner:
         self._counts = FrameCounts(received=received, processed=received - rejected, rejected=rejected)
 
     def _write(self, writer: BagWriter, step: Step, log_ns: int) -> None:
-        publication = Publication(step, self.config, self._counts, model=self._model.state)
+        publication = Publication(step, self.config, self._counts, model=self.model.state)
         for output in self._outputs:
             message = output.build(publication)
             if message is not None:

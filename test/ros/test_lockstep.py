@@ -291,3 +291,23 @@ def test_bad_usage_is_one_line_and_status_2(
     assert error.count("\n") == 1
     assert re.search(message, error)
     assert not (tmp_path / "out").exists()
+
+
+def test_run_with_a_model_records_its_dense_outputs_and_what_ran(make_bag: MakeBag, tmp_path: Path) -> None:
+    tiny_onnx = pytest.importorskip("tiny_onnx", reason="makes its model with the library onnx")
+    model = tiny_onnx.write_tiny_model(tmp_path / "tiny.onnx")
+    document = run_bag(make_bag(), tmp_path / "out", NodeConfig(model=str(model)), has_video=False)
+    assert document["run"]["model"]["name"] == "tiny"
+    assert document["run"]["model"]["runtime"] == "onnxruntime"
+    assert all("network" in frame["latency_ms"] for frame in document["frames"])
+    with BagReader(tmp_path / "out" / "output_bag") as bag:
+        counts = bag.counts
+    for topic in ("depth/image", "depth/camera_info", "segmentation/label", "normals/image"):
+        assert counts[OUTPUT_PREFIX + topic] == FRAMES
+
+
+def test_run_with_a_model_that_is_refused_ends_with_its_reason(make_bag: MakeBag, tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    with pytest.raises(PerceptionError, match=r"broken\.onnx"):
+        run_bag(make_bag(), tmp_path / "out", NodeConfig(model=str(tmp_path / "broken.onnx")), has_video=False)
+    assert not (tmp_path / "out").exists()
