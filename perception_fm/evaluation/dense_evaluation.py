@@ -51,7 +51,7 @@ def evaluate_depth(
 
     Raises `PerceptionError` at the first frame that cannot be judged; nothing is left then.
     """
-    score, worst = DepthScore(limits, label_map), WorstFrames()
+    score, worst = DepthScore(limits, label_map), WorstFrames(_count(drive, step))
     with output_folder(output, overwrite=overwrite, mark=DEPTH_NAME) as folder:
         for frame in progress(drive.frames(step), _count(drive, step)):
             prediction = source.predict(frame)
@@ -90,7 +90,7 @@ def evaluate_segmentation(
 
     Raises `PerceptionError` at the first frame that cannot be judged; nothing is left then.
     """
-    score, worst = SegmentationScore(label_map), WorstFrames()
+    score, worst = SegmentationScore(label_map), WorstFrames(_count(drive, step))
     with output_folder(output, overwrite=overwrite, mark=SEGMENTATION_NAME) as folder:
         for frame in progress(drive.frames(step), _count(drive, step)):
             prediction = source.predict(frame)

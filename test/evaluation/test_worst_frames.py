@@ -10,7 +10,7 @@ from perception_fm.evaluation.worst_frames import WORST_FRAMES, WorstFrames
 
 
 def offer_all(badness: list[float]) -> tuple[WorstFrames, list[int]]:
-    frames, drawn = WorstFrames(), []
+    frames, drawn = WorstFrames(len(badness)), []
 
     def draw(index: int) -> np.ndarray:
         drawn.append(index)
@@ -36,3 +36,13 @@ def test_frame_that_could_not_be_judged_is_the_worst() -> None:
     frames, _ = offer_all([*[3.0] * WORST_FRAMES, math.nan])
     assert frames.kept()[0].caption == f"frame {WORST_FRAMES}"
     assert frames.kept()[0].jpeg.startswith(b"\xff\xd8")
+
+
+def test_frames_close_to_each_other_show_their_worst_only() -> None:
+    badness = [1.0] * 120
+    badness[50:54] = [7.0, 9.0, 8.0, 9.5]
+    frames, drawn = offer_all(badness)
+    assert frames.kept()[0].caption == "frame 53"
+    numbers = sorted(one.number for one in frames.kept())
+    assert min(np.diff(numbers)) >= 10  # a twelfth of the drive
+    assert 52 not in drawn
