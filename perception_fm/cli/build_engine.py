@@ -10,6 +10,7 @@ import click
 
 from perception_fm.cli import EXIT_CHECK_FAILED
 from perception_fm.cli.progress import phase_progress
+from perception_fm.errors import EngineError
 
 if TYPE_CHECKING:
     from perception_fm.inference.engine_cache import EngineCache
@@ -111,6 +112,8 @@ def _build(name: str, library: Library, options: BuildOptions, output: Path | No
         click.echo(line)
     if output is not None:
         click.echo(f"written:     {output}")
+    elif stored.path is None:
+        raise EngineError("the engine was built but is kept nowhere: free the disk of the cache, or name an --output")
     return report is None or report.is_accepted
 
 

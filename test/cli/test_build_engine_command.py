@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,17 @@ def test_damaged_model_is_refused_and_nothing_is_cached(model: Path, capsys: pyt
     assert build(model, "--target", "SM89") == EXIT_BAD_INPUT
     assert capsys.readouterr().err.count("\n") == 1
     assert not default_folder().exists()
+
+
+def test_engine_that_no_disk_takes_is_no_success(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # a quarter of the engine
+    try:
+        assert build(model, "--target", "SM89") == EXIT_BAD_INPUT
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "kept nowhere" in capsys.readouterr().err
+    assert [path.name for path in default_folder().iterdir()] == ["lock"]
 
 
 def test_missing_model_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -35,14 +35,20 @@ def library() -> Library:
 
 
 @pytest.fixture(scope="module")
-def gpu(library: Library) -> Gpu:
+def device() -> Gpu:
+    """Any GPU that CUDA can use."""
     try:
-        found = current_gpu()
+        return current_gpu()
     except EngineError as error:
         pytest.skip(str(error))
-    if library.targets and found.target not in library.targets:
-        pytest.skip(f"{library.name} does not build for {found.name} ({found.target})")
-    return found
+
+
+@pytest.fixture(scope="module")
+def gpu(device: Gpu, library: Library) -> Gpu:
+    """One that the library builds for."""
+    if library.targets and device.target not in library.targets:
+        pytest.skip(f"{library.name} does not build for {device.name} ({device.target})")
+    return device
 
 
 @pytest.fixture(scope="module")
@@ -124,23 +130,58 @@ def test_engine_with_other_heads_than_its_card_does_not_start(
         TensorRtBackend(stored.engine, tiny_card(heads=("depth",)), library=library)
 
 
-def test_bytes_survive_the_way_to_the_device_and_back(gpu: Gpu) -> None:
-    stream, buffer = Stream(), TensorBuffer((2, 5), "float32")
-    try:
-        buffer.host[:] = np.arange(10, dtype=np.float32).reshape(2, 5)
-        stream.upload(buffer, buffer.byte_count)
-        stream.synchronise()
-        buffer.host[:] = 0.0
-        stream.download(buffer, buffer.byte_count // 2)
-        stream.synchronise()
-        assert buffer.host.tolist() == [[0.0, 1.0, 2.0, 3.0, 4.0], [0.0] * 5]
-    finally:
-        buffer.close()
-        buffer.close()
-        stream.close()
+@pytest.fixture
+def stream(device: Gpu) -> Iterator[Stream]:
+    one = Stream()
+    yield one
+    one.close()
+    one.close()
 
 
-def test_device_memory_that_is_not_there_is_refused_and_the_next_allocation_works(gpu: Gpu) -> None:
+@pytest.fixture
+def buffer(device: Gpu) -> Iterator[TensorBuffer]:
+    one = TensorBuffer((2, 5), "float32")
+    yield one
+    one.close()
+    one.close()
+
+
+def test_bytes_survive_the_way_to_the_device_and_back(stream: Stream, buffer: TensorBuffer) -> None:
+    buffer.host[:] = np.arange(10, dtype=np.float32).reshape(2, 5)
+    stream.upload(buffer, buffer.byte_count)
+    stream.synchronise()
+    buffer.host[:] = 0.0
+    stream.download(buffer, buffer.byte_count // 2)
+    stream.synchronise()
+    assert buffer.host.tolist() == [[0.0, 1.0, 2.0, 3.0, 4.0], [0.0] * 5]
+
+
+def test_captured_graph_sees_what_was_written_after_the_capture(stream: Stream, buffer: TensorBuffer) -> None:
+    buffer.host[:] = 1.0
+    stream.begin_capture()
+    stream.upload(buffer, buffer.byte_count)
+    graph = stream.end_capture()
+    buffer.host[:] = 2.0
+    stream.launch(graph)
+    stream.synchronise()
+    buffer.host[:] = 0.0
+    stream.download(buffer, buffer.byte_count)
+    stream.synchronise()
+    graph.close()
+    graph.close()
+    assert (buffer.host == 2.0).all()
+
+
+def test_abandoned_capture_leaves_the_stream_usable(stream: Stream, buffer: TensorBuffer) -> None:
+    stream.begin_capture()
+    with pytest.raises(InferenceError, match="CUDA error"):
+        stream.synchronise()  # not allowed while capturing
+    stream.abandon_capture()
+    stream.upload(buffer, buffer.byte_count)
+    stream.synchronise()
+
+
+def test_device_memory_that_is_not_there_is_refused_and_the_next_allocation_works(device: Gpu) -> None:
     with pytest.raises(InferenceError, match="CUDA error 2"):
         TensorBuffer((1 << 50,), "uint8")
     TensorBuffer((8,), "uint8").close()

@@ -130,7 +130,7 @@ class TensorBuffer:
             self._cuda.cudaFree(self.device_address)
             raise
         pinned = (ctypes.c_uint8 * self.byte_count).from_address(int(self.host_address))
-        self.host: NDArray[np.generic] = np.frombuffer(pinned, dtype).reshape(shape)
+        self.host: NDArray[np.generic] = np.frombuffer(memoryview(pinned), np.dtype(dtype)).reshape(shape)
 
     def close(self) -> None:
         """Frees both; the array must not be touched afterwards. Twice is harmless."""

@@ -54,7 +54,7 @@ def load_library(name: str = AUTO) -> Library:
     """
     if name not in CHOICES:
         raise EngineError(f"no TensorRT library is called {name}: choose {', '.join(CHOICES)}")
-    failures = []
+    failures: list[str] = []
     for candidate in _MODULES if name == AUTO else (name,):
         module = _import(candidate, failures)
         if module is not None:

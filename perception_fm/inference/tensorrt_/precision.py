@@ -56,9 +56,9 @@ def engine_precision(information: str) -> str:
 def _layer_type(layer: Any, producers: Mapping[str, Any]) -> str:
     """Short name of the type that one layer of a network multiplies in."""
     tensors = [layer.get_input(index) for index in range(min(2, layer.num_inputs))]
-    sources = [producers.get(tensor.name) for tensor in tensors if tensor is not None]
+    sources = [producers[tensor.name] for tensor in tensors if tensor is not None and tensor.name in producers]
     # A convolution with one input has its kernel as plain weights.
-    if len(sources) == 2 and all(source is not None and source.type.name == "DEQUANTIZE" for source in sources):
+    if len(sources) == 2 and all(source.type.name == "DEQUANTIZE" for source in sources):
         return _widest(_SHORT_NAMES.get(source.get_input(0).dtype.name, "fp32") for source in sources)
     return _widest(_SHORT_NAMES.get(tensor.dtype.name, "fp32") for tensor in tensors if tensor is not None)
 
