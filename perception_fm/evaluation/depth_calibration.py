@@ -117,7 +117,7 @@ def _area(values: FloatArray) -> float:
     return float(((values[1:] + values[:-1]) / 2.0 * np.diff(LEFT_OUT_SHARES)).sum())
 
 
-def _thinned(magnitude: FloatArray, most: int = 20_000) -> NDArray[np.float32]:
+def _thinned(magnitude: FloatArray, most: int = 5_000) -> NDArray[np.float32]:
     """Every n-th value: a median over images needs no more, and a long drive with dense truth would fill the memory."""
     step = -(-magnitude.size // most) if magnitude.size else 1
     return magnitude[::step].astype(np.float32)
