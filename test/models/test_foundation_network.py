@@ -37,7 +37,7 @@ FEW_LAYERS = {
         **SPREAD,
         "backbone_config": {**SPREAD, "num_hidden_layers": 4, "out_indices": [1, 2, 3, 4]},
     },
-    "segmentation": SPREAD,
+    "segmentation": {**SPREAD, "depths": [1, 1, 1, 1]},
 }
 SMALL_EOMT = {
     "segmentation": {
