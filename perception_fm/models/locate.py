@@ -14,7 +14,7 @@ from perception_fm.models.zoo_entries import ZOO
 def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Path:
     """The ONNX file that is meant; its content is not looked at.
 
-    What ends in .onnx or holds a slash is a path, anything else a name of the zoo. Raises `ModelError` with one line
+    What ends in .onnx or holds a slash is a path, anything else the name of an exported model. Raises `ModelError` with one line
     that says what to do for a file that is not there, an unknown name, and a model that is not exported yet.
     """
     text = str(name_or_path)
@@ -25,11 +25,11 @@ def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Pat
         if path.suffix != ".onnx":
             raise ModelError(f"{path} is not an ONNX file; make one with perception-fm export")
         return path
-    entry = entry_named(text)
     cache = cache or cache_folder()
-    path = exported_path(entry.name, cache)
+    path = exported_path(text, cache)
     if path.is_file():
         return path
+    entry = entry_named(text)
     raise ModelError(f"model {entry.name} is not ready here: {next_step(entry, cache)}")
 
 

@@ -39,11 +39,12 @@ def test_file_of_another_kind_names_the_export(tmp_path: Path) -> None:
         resolve_model(tmp_path / "weights.safetensors")
 
 
-def test_exported_model_is_found_by_its_name(tmp_path: Path) -> None:
-    file = exported_path("bundled", tmp_path)
+@pytest.mark.parametrize("name", ["bundled", "efficientnet_lite2"])  # an encoder may be exported, but is not in the zoo
+def test_exported_model_is_found_by_its_name(name: str, tmp_path: Path) -> None:
+    file = exported_path(name, tmp_path)
     file.parent.mkdir()
     file.touch()
-    assert resolve_model("bundled", cache=tmp_path) == file
+    assert resolve_model(name, cache=tmp_path) == file
 
 
 @pytest.mark.parametrize(
