@@ -14,8 +14,8 @@ from perception_fm.models.zoo_entries import ZOO
 def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Path:
     """The ONNX file that is meant; its content is not looked at.
 
-    What ends in .onnx or holds a slash is a path, anything else the name of an exported model. Raises `ModelError` with one line
-    that says what to do for a file that is not there, an unknown name, and a model that is not exported yet.
+    What ends in .onnx or holds a slash is a path, anything else the name of an exported model. Raises `ModelError` with
+    one line that says what to do for a file that is not there, an unknown name, and a model that is not exported yet.
     """
     text = str(name_or_path)
     if text.endswith(".onnx") or "/" in text:
