@@ -12,11 +12,13 @@ from perception_fm.inference.tolerances import (
     DIFFERS,
     DIFFERS_CLASS,
     DIFFERS_DECIDED,
+    DIFFERS_UNDECIDED,
     MEAN,
     NOT_FINITE,
     P99,
     REFERENCE_NOT_FINITE,
     SCALE,
+    UNLIKE,
 )
 
 Measures = dict[str, float]
@@ -28,6 +30,7 @@ _DECIDED = 0.6
 half on it is at least 2c - 1: here a fifth, a factor of 1.5 between the two probabilities."""
 _LEAST_CELLS = 100  # of a class in one frame, below which one cell is a percent
 _NO_DIRECTION = 1e-6  # length of a vector below which it points nowhere
+_LEAST_VARIATION = 1e-5  # of a head, relative to its size, below which all is rounding and there is no picture
 _LEAST_DEPTH = 1e-3  # of the frame's median: an untrained head may come near zero, where a ratio means nothing
 
 
@@ -57,14 +60,15 @@ def _depth(mine: Array, theirs: Array, reference: Outputs, used: NDArray[np.bool
     size = np.maximum(np.abs(b), floor)
     is_seen = np.abs(b) > floor
     scale = abs(float(np.median(a[is_seen] / b[is_seen])) - 1.0) if is_seen.any() else 0.0
-    return {**_spread(np.abs(a - b) / size), SCALE: scale}
+    unlike = _unlike(np.log(np.maximum(a, floor))[None], np.log(np.maximum(b, floor))[None])
+    return {**_spread(np.abs(a - b) / size), SCALE: scale, **unlike}
 
 
 def _log_variance(mine: Array, theirs: Array, reference: Outputs, used: NDArray[np.bool_]) -> Measures:
     """Against the spread of the reference where that is above one: an untrained head may have any scale."""
     b = theirs.astype(np.float64)
     low, high = np.percentile(b, (5.0, 95.0))
-    return _spread(np.abs(mine - b) / max(1.0, high - low))
+    return {**_spread(np.abs(mine - b) / max(1.0, high - low)), **_unlike(mine[None].astype(np.float64), b[None])}
 
 
 def _probability(mine: Array, theirs: Array, reference: Outputs, used: NDArray[np.bool_]) -> Measures:
@@ -79,15 +83,15 @@ def _normals(mine: Array, theirs: Array, reference: Outputs, used: NDArray[np.bo
     if not a.size:
         return {}
     sine = np.linalg.norm(np.cross(a, b, axis=0), axis=0)
-    return _spread(np.degrees(np.arctan2(sine, np.sum(a * b, axis=0))))
+    return {**_spread(np.degrees(np.arctan2(sine, np.sum(a * b, axis=0)))), **_unlike(a, b)}
 
 
 def _label(mine: Array, theirs: Array, reference: Outputs, used: NDArray[np.bool_]) -> Measures:
     differs = mine != theirs
-    found = {DIFFERS: float(np.mean(differs))}
     if "confidence" not in reference:
-        return found
+        return {DIFFERS: float(np.mean(differs))}
     is_decided = reference["confidence"][used] >= _DECIDED
+    found = {DIFFERS_UNDECIDED: float(np.mean(differs & ~is_decided))}
     if not is_decided.any():
         return found
     differs, labels = differs[is_decided], theirs[is_decided]
@@ -98,6 +102,14 @@ def _label(mine: Array, theirs: Array, reference: Outputs, used: NDArray[np.bool
         DIFFERS_DECIDED: float(np.mean(differs)),
         DIFFERS_CLASS: float(wrong[counts >= _LEAST_CELLS].max(initial=0.0)),
     }
+
+
+def _unlike(a: FloatArray, b: FloatArray) -> Measures:
+    """Of values (C, n): see `tolerances`; nothing where the reference is constant."""
+    variance = float(b.var(axis=1).mean())
+    if variance <= (_LEAST_VARIATION * max(1.0, float(np.abs(b).max()))) ** 2:
+        return {}
+    return {UNLIKE: float(np.sqrt(((a - b) ** 2).mean() / variance))}
 
 
 def _spread(difference: FloatArray) -> Measures:

@@ -184,7 +184,7 @@ def test_precision_that_agrees_with_its_original(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "constants, measure",
-    [({"near": NEAR_M * 1.05, "tenth": 0.105}, "scale"), ({"bright": BRIGHT_LABEL + 1.0}, "differs")],
+    [({"near": NEAR_M * 1.05, "tenth": 0.105}, "scale"), ({"bright": BRIGHT_LABEL + 1.0}, "differs where decided")],
 )
 def test_precision_that_broke_the_model_is_refused(tmp_path: Path, constants: dict[str, float], measure: str) -> None:
     original = write_tiny_model(tmp_path / "tiny.onnx")
