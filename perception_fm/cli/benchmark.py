@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,38 +17,46 @@ from perception_fm.cli.run import configuration
 from perception_fm.errors import RenderError
 
 if TYPE_CHECKING:
+    from perception_fm.config import PerceptionConfig
     from perception_fm.evaluation.benchmark import MemoryGrowth, Timing
+    from perception_fm.evaluation.network_benchmark import NetworkTiming
     from perception_fm.evaluation.render_benchmark import RenderTiming
+    from perception_fm.types import CameraFrame
 
 SCHEMA_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """How many frames: of the rendered drive, for the timings, for the memory, of the synthetic world."""
+    """How many frames: of the rendered drive, for the timings, for the memory, of the synthetic world, of networks."""
 
     rendered: int
     timed: int
     memory: int
     synthetic: int
+    network: int
 
 
-_FULL = _Plan(rendered=90, timed=360, memory=2000, synthetic=60)
-_QUICK = _Plan(rendered=40, timed=40, memory=120, synthetic=6)
+_FULL = _Plan(rendered=90, timed=360, memory=2000, synthetic=60, network=100)
+_QUICK = _Plan(rendered=40, timed=40, memory=120, synthetic=6, network=10)
 
 
 @click.command(name="benchmark")
 @click.option("--quick", is_flag=True, help="Few frames: a look, not a measurement.")
+@click.option("--model", "models", metavar="NAME|FILE", multiple=True,
+              help="Model to time, of the zoo or an ONNX file; several are allowed.  [default: the untrained bundled "
+              "network in FP32 and INT8, where the extra models is installed]")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="ROS parameter file of the node.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark.json"), show_default=True,
               help="File for the figures.")
-def command(quick: bool, config_file: Path | None, output: Path) -> None:
-    """Measure geometry only at 1280x720 on a rendered street, the same images on every machine.
+def command(quick: bool, models: tuple[str, ...], config_file: Path | None, output: Path) -> None:
+    """Measure geometry, networks and rendering, on the same images on every machine.
 
-    Prints median and 99th percentile per stage, the cost of publishing, the node's overhead over the bare pipeline from
-    one run, the growth of memory, and the speed of the synthetic world; writes the same figures as JSON.
+    Prints median and 99th percentile per stage of the geometry at 1280x720, the cost of publishing, the node's overhead
+    over the bare pipeline from one run, the growth of memory, what networks cost in their runtime and around it, and
+    the speed of the synthetic world; writes the same figures as JSON.
     """
-    config = configuration(config_file)
+    config = configuration(config_file, model="none")
     # The benchmark's own topics must not meet those of a vehicle.
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -63,11 +71,49 @@ def command(quick: bool, config_file: Path | None, output: Path) -> None:
     node, overhead = time_node(frames, config, plan.timed)
     ticks = progress(range(plan.memory), plan.memory)
     memory = benchmark.memory_growth(frames, config, plan.memory, ticks)
+    networks = _networks(models, frames, config, plan.network)
     rendering = _rendering(plan.synthetic)
-    for line in [*table_lines(stages, node, overhead, memory), *rendering_lines(rendering)]:
+    for line in [
+        *table_lines(stages, node, overhead, memory), *network_lines(networks), *rendering_lines(rendering),
+    ]:  # fmt: skip
         click.echo(line)
-    write_json(output, _document(plan, stages, node, overhead, memory, rendering))
+    write_json(output, _document(plan, stages, node, overhead, memory, networks, rendering))
     click.echo(f"written: {output}")
+
+
+def _networks(
+    models: Sequence[str], frames: Sequence[CameraFrame], config: PerceptionConfig, count: int
+) -> dict[str, NetworkTiming]:
+    """Timings by name; none, with one line that says why, where no model is named and none can be made."""
+    from perception_fm.evaluation.network_benchmark import time_network
+    from perception_fm.models.locate import resolve_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: resolve_model(name) for name in models}
+        if not paths:
+            try:
+                from perception_fm.evaluation.benchmark_models import untrained_models
+
+                click.echo("exporting the bundled network, untrained, in FP32 and INT8")
+                paths = untrained_models(Path(folder), [frame.image for frame in frames])
+            except ImportError as error:
+                click.echo(f"no network is measured: name one with --model, or install the extra models ({error})")
+        return {name: time_network(path, frames, config, count) for name, path in paths.items()}
+
+
+def network_lines(networks: Mapping[str, NetworkTiming]) -> list[str]:
+    """The figures of networks."""
+    lines = []
+    for name, timing in networks.items():
+        info = timing.info
+        network, pipeline, around = timing.network, timing.pipeline, 100.0 * timing.around_share
+        lines += [
+            f"{name}: {info.runtime} {info.version} on {info.device}, computes in {info.precision}",
+            f"  network {network.p50_ms:.1f} ms (99% {network.p99_ms:.1f}), around it {around:.1f}% of that",
+            f"  from image to prediction {timing.whole.p50_ms:.1f} ms, peak memory {timing.peak_mib:+.0f} MiB",
+            f"  pipeline with it {pipeline.p50_ms:.1f} ms (99% {pipeline.p99_ms:.1f})",
+        ]
+    return lines
 
 
 def _rendering(count: int) -> RenderTiming | None:
@@ -113,6 +159,7 @@ def _document(
     node: Mapping[str, Timing],
     overhead: float,
     memory: MemoryGrowth,
+    networks: Mapping[str, NetworkTiming],
     rendering: RenderTiming | None,
 ) -> dict[str, Any]:
     from perception_fm.evaluation.benchmark import HEIGHT_PX, RATE_HZ, WIDTH_PX
@@ -126,5 +173,6 @@ def _document(
         "node": {name: dataclasses.asdict(timing) for name, timing in node.items()},
         "node_over_bare_pipeline": overhead,
         "memory": dataclasses.asdict(memory) | {"growth_mib": memory.growth_mib},
+        "networks": {name: dataclasses.asdict(timing) for name, timing in networks.items()},
         "synthetic_world": rendering and dataclasses.asdict(rendering) | {"frames_per_s": rendering.frames_per_s},
     }

@@ -13,6 +13,7 @@ import numpy as np
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.config import PerceptionConfig
+from perception_fm.dense import DensePredictor
 from perception_fm.errors import PerceptionError
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import base_from_camera
@@ -87,9 +88,11 @@ def passes(frames: Sequence[CameraFrame], total: int) -> Iterator[tuple[CameraFr
         yield dataclasses.replace(frame, stamp_ns=frame.stamp_ns + shift_ns, ego=ego), index == 0
 
 
-def time_stages(frames: Sequence[CameraFrame], config: PerceptionConfig, total: int) -> dict[str, Timing]:
-    """Timing of every stage of the pipeline, warm-up of each pass left out."""
-    pipeline = PerceptionPipeline(config)
+def time_stages(
+    frames: Sequence[CameraFrame], config: PerceptionConfig, total: int, predictor: DensePredictor | None = None
+) -> dict[str, Timing]:
+    """Timing of every stage of the pipeline, warm-up of each pass left out; `predictor` None: geometry only."""
+    pipeline = PerceptionPipeline(config, predictor)
     stages: dict[str, list[float]] = {}
     since_begin = 0
     for frame, begins in passes(frames, total):

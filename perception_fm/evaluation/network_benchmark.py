@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from perception_fm.evaluation.benchmark import Timing
+from perception_fm.config import PerceptionConfig
+from perception_fm.evaluation.benchmark import WARM_UP_FRAMES, Timing, time_stages
 from perception_fm.evaluation.render_benchmark import time_alternately
 from perception_fm.inference.backend import BackendInfo
+from perception_fm.inference.open_backend import open_backend
 from perception_fm.models.predictor import ModelPredictor
 from perception_fm.types import CameraFrame
 
@@ -24,27 +26,27 @@ class NetworkTiming:
     """`network`: the runtime alone, from an input that lies ready. `whole`: from a rectified image to a prediction.
 
     Each frame went through both, in turn first; `around_share` is the median over frames of (whole - network) /
-    network. `peak_mib`: how far the resident memory of this process rose from before the model was loaded.
+    network. `pipeline`: all stages, the network beside the motion stage. `peak_mib`: how far the resident memory of
+    this process rose from before the model was loaded.
     """
 
     model: str
     info: BackendInfo
     network: Timing
     whole: Timing
+    pipeline: Timing
     around_share: float
     peak_mib: float
 
 
-def time_network(path: Path, frames: Sequence[CameraFrame], count: int, runtime: str = "auto") -> NetworkTiming:
-    """Timing of the model file `path` over `count` frames, `frames` again and again.
+def time_network(path: Path, frames: Sequence[CameraFrame], config: PerceptionConfig, count: int) -> NetworkTiming:
+    """Timing of the model file `path` in the runtime `config.backend` over `count` frames, `frames` again and again.
 
     Raises `ModelError` for a file that cannot be used and `EngineError` for an engine that the gate refuses.
     """
-    from perception_fm.inference.open_backend import open_backend
-
     before_mib = _memory_mib("VmRSS")
     _forget_peak()
-    predictor = ModelPredictor(open_backend(path, runtime=runtime))
+    predictor = ModelPredictor(open_backend(path, runtime=config.backend))
     with contextlib.closing(predictor):
         feeds = [predictor.feeds([frame.image], [frame.camera]) for frame in frames]
 
@@ -57,11 +59,13 @@ def time_network(path: Path, frames: Sequence[CameraFrame], count: int, runtime:
 
         spent_ms = time_alternately({"network": network, "whole": whole}, count)
         network_ms, whole_ms = np.array(spent_ms["network"]), np.array(spent_ms["whole"])
+        stages = time_stages(frames, config, count + WARM_UP_FRAMES, predictor)
         return NetworkTiming(
             predictor.state.name,
             predictor.backend.info,
             Timing.of(spent_ms["network"]),
             Timing.of(spent_ms["whole"]),
+            stages["total"],
             float(np.median((whole_ms - network_ms) / network_ms)),
             _memory_mib("VmHWM") - before_mib,
         )
