@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.image import ImageError as RosbagsImageError
@@ -24,9 +26,13 @@ def camera_images(reader: BagReader, topic: str, count: int) -> Iterator[NDArray
     for index, (_, msgtype, stamp_ns, cdr) in enumerate(reader.messages([topic])):
         if index not in wanted:
             continue
-        try:
-            yield np.asarray(message_to_cvimage(deserialize(cdr, msgtype), "bgr8"), np.uint8)
-        except (RosbagsImageError, ValueError) as error:
-            raise BagError(
-                f"{reader.path}: the image of {topic} at {stamp_ns} ns cannot be decoded: {error}"
-            ) from error
+        where = f"{reader.path}: the image of {topic} at {stamp_ns} ns"
+        yield _pixels(deserialize(cdr, msgtype), where)
+
+
+def _pixels(message: Any, where: str) -> NDArray[np.uint8]:
+    try:
+        return np.asarray(message_to_cvimage(message, "bgr8"), np.uint8)
+    # rosbags asserts where OpenCV could not decode.
+    except (RosbagsImageError, AssertionError, ValueError, cv2.error) as error:
+        raise BagError(f"{where} cannot be decoded: {error or 'no picture'}") from error
