@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -17,8 +19,14 @@ from tiny_onnx import BRIGHT_LABEL, NEAR_M, tiny_card, tiny_model, write_tiny_mo
 
 from perception_fm.errors import EngineError, ModelError
 from perception_fm.inference import open_backend as module
+from perception_fm.inference.backend import Array, BackendInfo
 from perception_fm.inference.engine_cache import EngineCache
+from perception_fm.inference.engine_file import EngineRecord, StoredEngine, record_of
+from perception_fm.inference.fingerprint import EngineFingerprint
+from perception_fm.inference.model_file import ModelFile, read_model_file
+from perception_fm.inference.onnxruntime_ import OnnxRuntimeBackend
 from perception_fm.inference.open_backend import gate_files, open_backend
+from perception_fm.inference.tensorrt_.builder import BuildOptions
 
 
 @pytest.fixture
@@ -149,6 +157,74 @@ def test_accepted_verdict_does_not_shield_an_engine_that_went_bad(
     with pytest.raises(EngineError, match="depth: scale"):
         open_backend(path, runtime="onnxruntime", cache=cache)
     assert backends[-1]._session is None  # closed
+
+
+class Engine(OnnxRuntimeBackend):
+    """Stands for an engine, which needs a GPU: the same answers, scaled by `scale`, under the name of TensorRT."""
+
+    scale = 1.0
+
+    def __init__(self, model: ModelFile, version: str) -> None:
+        super().__init__(model)
+        self.info = BackendInfo("tensorrt", version, "GPU", "fp32", "00")
+
+    def _run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        raw = super()._run(feeds)
+        return {**raw, "depth": raw["depth"] * np.float32(self.scale)}
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """TensorRT 10.3 without a GPU; grows by one at each build."""
+    built: list[str] = []
+    library = SimpleNamespace(name="tensorrt", version="10.3.0.30")
+
+    def obtain(
+        model: ModelFile, options: BuildOptions, cache: EngineCache, on_progress: object, *, library: object
+    ) -> StoredEngine:
+        fingerprint = EngineFingerprint(
+            model.card.name, model.sha256, "tensorrt", "10.3.0.30", "GPU", "8.7", "12.6", "fp32",
+            (options.max_batch, 32, 64, 3), "{}",
+        )  # fmt: skip
+
+        def build() -> tuple[bytes, EngineRecord]:
+            built.append(model.card.name)
+            return b"engine", record_of(b"engine", fingerprint, model.card, "fp32", ())
+
+        return cache.obtain(fingerprint, build)
+
+    def start(stored: StoredEngine, library: object) -> Engine:
+        return Engine(read_model_file(stored.path.parents[1] / "tiny.onnx"), "10.3.0.30")
+
+    monkeypatch.setattr(module, "_library", lambda runtime: library)
+    monkeypatch.setattr("perception_fm.inference.tensorrt_.obtain.obtain_engine", obtain)
+    monkeypatch.setattr("perception_fm.inference.tensorrt_.obtain.start_engine", start)
+    return built
+
+
+def test_engine_is_built_and_judged_once_and_its_verdict_lies_beside_it(
+    tmp_path: Path, cache: EngineCache, engines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tiny_model(tmp_path / "tiny.onnx")
+    checks = full_checks(monkeypatch)
+    for _ in range(2):
+        with open_backend(path, cache=cache, max_batch=3) as backend:
+            assert backend.info.runtime == "tensorrt"
+    assert len(engines) == 1
+    assert checks == [True, False]
+    (record,) = cache.folder.glob("*.engine.json")
+    assert json.loads(record.read_text())["gate"]["is_accepted"] is True
+
+
+def test_engine_outside_the_tolerances_is_refused_and_its_bad_version_named(
+    tmp_path: Path, cache: EngineCache, engines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tiny_model(tmp_path / "tiny.onnx")
+    open_backend(path, cache=cache).close()
+    monkeypatch.setattr(Engine, "scale", 1.02)  # it was accepted once, and jumps now
+    for _ in range(2):
+        with pytest.raises(EngineError, match=r"depth: scale 0\.02.*10\.3\.0\.30 is known for wrong answers"):
+            open_backend(path, cache=cache)
 
 
 def test_unknown_runtime_and_named_runtime_that_is_not_there(
