@@ -8,7 +8,6 @@ from perception_fm.errors import ModelError
 from perception_fm.models.cache import cache_folder, exported_path
 from perception_fm.models.lock import is_pulled
 from perception_fm.models.zoo import ZooEntry, entry_named
-from perception_fm.models.zoo_entries import ZOO
 
 
 def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Path:
@@ -45,8 +44,3 @@ def next_step(entry: ZooEntry, cache: Path) -> str:
 def is_exported(entry: ZooEntry, cache: Path) -> bool:
     """Whether its ONNX file is there."""
     return exported_path(entry.name, cache).is_file()
-
-
-def known_models() -> tuple[str, ...]:
-    """Names of the zoo, the default first."""
-    return tuple(ZOO)

@@ -103,6 +103,6 @@ def refuse_changed(repo: str, locked: Locked, folder: Path) -> None:
     changed = locked.changed(folder)
     if changed:
         raise ModelError(
-            f"{', '.join(changed)} of {repo} is not what was first pulled: the bytes differ from {LOCK_NAME}; delete "
-            f"{folder} and pull again"
+            f"{', '.join(changed)} of {repo} is not what was first pulled: other bytes than those in {LOCK_NAME}; "
+            f"delete {folder} and pull again"
         )

@@ -46,10 +46,11 @@ def pull(entry: ZooEntry, *, cache: Path | None = None, endpoint: str | None = N
 
 def _pull_files(files: HubFiles, cache: Path, endpoint: str | None) -> Path:
     folder = weights_folder(files.repo, cache)
-    locked = read_lock(cache).get(files.repo) or _pinned(files)
+    known = read_lock(cache).get(files.repo)
+    locked = _pinned(files) or known
     if locked is not None:
         refuse_changed(files.repo, locked, folder)
-        if not locked.missing(folder):
+        if locked == known and not locked.missing(folder):
             return folder
     with _one_line(files.repo, folder):
         published = locked or _published(files, HfApi(endpoint=endpoint))
@@ -58,7 +59,7 @@ def _pull_files(files: HubFiles, cache: Path, endpoint: str | None) -> Path:
             _refuse_unsafe(files.repo, name)
             hf_hub_download(files.repo, name, revision=published.revision, local_dir=folder, endpoint=endpoint)
     _check(files.repo, published, folder)
-    if locked is None:
+    if locked is None or locked != known:
         found = {name: sha256_of(folder / name) for name in published.sha256}
         write_lock(cache, files.repo, Locked(published.revision, found))
     return folder

@@ -196,6 +196,14 @@ def test_right_label_map_and_placeholders_are_accepted(saved: dict[str, Path], t
         assert load(SEGFORMER, tmp_path, class_names=CITYSCAPES_CLASSES).config.num_labels == 19
 
 
+def test_indoor_depth_is_not_taken_for_outdoor_depth(saved: dict[str, Path], tmp_path: Path) -> None:
+    name = "depth_anything_v2_small_metric_outdoor"
+    (tmp_path / "model.safetensors").symlink_to(saved[name] / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"max_depth": 20}))  # no tensor differs
+    with pytest.raises(ModelError, match="says max_depth 20, expected 80"):
+        load(name, tmp_path)
+
+
 def test_unknown_architecture_is_refused_with_the_list() -> None:
     with pytest.raises(ModelError, match="dinov3_large"):
         architecture_named("resnet")

@@ -8,7 +8,7 @@ import pytest
 
 from perception_fm.errors import ModelError
 from perception_fm.models.cache import exported_path, weights_folder
-from perception_fm.models.locate import known_models, resolve_model
+from perception_fm.models.locate import resolve_model
 from perception_fm.models.lock import Locked, sha256_of, write_lock
 from perception_fm.models.zoo_entries import ZOO
 
@@ -77,4 +77,3 @@ def test_pulled_model_names_the_step_after_the_pull(name: str, command: str, tmp
 def test_unknown_name_is_refused_with_the_list(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="perception-fm models list"):
         resolve_model("no_such_model", cache=tmp_path)
-    assert known_models()[0] == "bundled"

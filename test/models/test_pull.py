@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import resource
 import socket
@@ -19,7 +21,7 @@ from fake_hub import OTHER_REVISION, REVISION, FakeHub, running
 
 from perception_fm.errors import ModelError
 from perception_fm.models.cache import weights_folder
-from perception_fm.models.lock import LOCK_NAME, is_pulled, read_lock
+from perception_fm.models.lock import LOCK_NAME, Locked, is_pulled, read_lock
 from perception_fm.models.pull import pull
 from perception_fm.models.zoo_entries import ZOO
 
@@ -72,6 +74,17 @@ def test_second_pull_needs_no_network(hub: FakeHub, tmp_path: Path) -> None:
     hub.requests.clear()
     pull(ENTRY, cache=tmp_path, endpoint=hub.url)
     assert hub.requests == []
+
+
+def test_revision_and_hash_that_the_table_names_bind_the_first_pull(hub: FakeHub, tmp_path: Path) -> None:
+    hub.publish(REPO, {**CONTENTS, "model.safetensors": b"retrained"}, OTHER_REVISION)
+    digest = hashlib.sha256(CONTENTS["model.safetensors"]).hexdigest()
+    part = ENTRY.parts[0]
+    files = dataclasses.replace(part.weights, revision=REVISION, sha256=(("model.safetensors", digest),))
+    pinned = dataclasses.replace(ENTRY, parts=(dataclasses.replace(part, weights=files),))
+    folder = pull(pinned, cache=tmp_path, endpoint=hub.url)["encoder"]
+    assert read_lock(tmp_path)[REPO] == Locked(REVISION, {"model.safetensors": digest})
+    assert (folder / "model.safetensors").read_bytes() == CONTENTS["model.safetensors"]
 
 
 def test_missing_file_comes_from_the_locked_revision_not_from_the_newest(hub: FakeHub, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from perception_fm.models.foundation.published import Architecture, architecture
 WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
 _LISTED = 3
+_SHAPELESS = ("depth_estimation_type", "max_depth")
 
 
 def build(name: str, **changes: Any) -> Any:
@@ -41,7 +42,7 @@ def load(name: str, folder: Path, *, class_names: Sequence[str] = (), **changes:
     path = folder / WEIGHTS_NAME
     if not path.is_file():
         raise ModelError(f"{path} is missing: weights are read from safetensors only, never from pickles")
-    _check_labels(folder / CONFIG_NAME, architecture, class_names)
+    _check_config(folder / CONFIG_NAME, architecture, class_names)
     try:
         with _quiet():
             model, report = _model_class(architecture).from_pretrained(
@@ -82,17 +83,27 @@ def _shape_text(item: Any) -> str:
     return str(item)
 
 
-def _check_labels(path: Path, architecture: Architecture, class_names: Sequence[str]) -> None:
-    """Raises `ModelError` where config.json names other labels; the placeholders LABEL_0... say nothing."""
-    if not architecture.class_count or not path.is_file():
+def _check_config(path: Path, architecture: Architecture, class_names: Sequence[str]) -> None:
+    """Raises `ModelError` where config.json says what no tensor shows: another scale of depth, other labels."""
+    if not path.is_file():
         return
     try:
         config = json.loads(path.read_text("utf-8"))
         named = {int(index): str(label) for index, label in (config.get("id2label") or {}).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} is not the configuration of a model: {error}") from error
-    if named and sorted(named) != list(range(architecture.class_count)):
-        raise ModelError(f"{path} has a label map of {len(named)} classes, expected {architecture.class_count}")
+    for key in _SHAPELESS:
+        want = architecture.values.get(key)
+        if want is not None and config.get(key, want) != want:
+            raise ModelError(f"{path} says {key} {config[key]!r}, expected {want!r}: the weights of another model")
+    if architecture.class_count:
+        _check_labels(path, named, architecture.class_count, class_names)
+
+
+def _check_labels(path: Path, named: dict[int, str], count: int, class_names: Sequence[str]) -> None:
+    """The placeholders LABEL_0, LABEL_1... say nothing."""
+    if named and sorted(named) != list(range(count)):
+        raise ModelError(f"{path} has a label map of {len(named)} classes, expected {count}")
     for index, want in enumerate(class_names):
         got = named.get(index, want)
         if got != want and not got.startswith("LABEL_"):

@@ -98,7 +98,11 @@ class EomtPart(nn.Module):
 
 
 class Composed(nn.Module):
-    """Several raw networks that look at the same image; each puts out what the others do not."""
+    """Several raw networks that look at the same image; each puts out what the others do not.
+
+    All answer on one grid. In the zoo that is stride 4: what SegFormer and EoMT have by themselves, and fine enough for
+    depth, of which Depth Anything has a value per pixel.
+    """
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The published configurations of the architectures in the zoo, so that they can be built without a hub.
 
 Read from the config.json of each repository, or from the script that converted its checkpoint where that file was out
-of reach. `size_mb`: of the published weights, as the hub shows it; None where it was not seen.
+of reach.
 """
 
 from __future__ import annotations
@@ -46,13 +46,12 @@ class Architecture:
     backbone: Mapping[str, Any] | None = None
     optional: tuple[str, ...] = ()
     class_count: int = 0
-    size_mb: float | None = None
 
 
-def _dinov2(size: str, size_mb: float | None) -> Architecture:
+def _dinov2(size: str) -> Architecture:
     source = f"https://huggingface.co/facebook/dinov2-{size}/blob/main/config.json"
     values = {**_DINOV2, **_DINOV2_SIZES[size]}
-    return Architecture("dinov2", "Dinov2Model", "Dinov2Config", values, source, size_mb=size_mb)
+    return Architecture("dinov2", "Dinov2Model", "Dinov2Config", values, source)
 
 
 def _dinov3(size: str) -> Architecture:
@@ -79,7 +78,6 @@ PUBLISHED: dict[str, Architecture] = {
             "out_indices": [3, 6, 9, 12],
         },
         source="https://huggingface.co/depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf/blob/main/config.json",
-        size_mb=99.2,
     ),
     "segformer_b0_cityscapes": Architecture(
         module="segformer",
@@ -94,7 +92,6 @@ PUBLISHED: dict[str, Architecture] = {
         },
         source="https://huggingface.co/nvidia/segformer-b0-finetuned-cityscapes-1024-1024/blob/main/config.json",
         class_count=19,
-        size_mb=14.9,
     ),
     "eomt_large_cityscapes": Architecture(
         module="eomt",
@@ -109,9 +106,9 @@ PUBLISHED: dict[str, Architecture] = {
         optional=("attn_mask_probs", "criterion.empty_weight"),
         class_count=19,
     ),
-    "dinov2_small": _dinov2("small", 88.2),
-    "dinov2_base": _dinov2("base", None),
-    "dinov2_large": _dinov2("large", None),
+    "dinov2_small": _dinov2("small"),
+    "dinov2_base": _dinov2("base"),
+    "dinov2_large": _dinov2("large"),
     "dinov3_small": _dinov3("small"),
     "dinov3_base": _dinov3("base"),
     "dinov3_large": _dinov3("large"),
