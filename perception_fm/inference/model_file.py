@@ -8,6 +8,7 @@ from pathlib import Path
 
 from perception_fm.errors import ModelError
 from perception_fm.inference.backend import check_signature
+from perception_fm.inference.external_data import has_external_data
 from perception_fm.models.card import METADATA_KEY, ModelCard
 
 
@@ -35,6 +36,8 @@ def read_model_file(path: Path) -> ModelFile:
     not those of its card.
     """
     data = _bytes_of(path)
+    if has_external_data(data):
+        raise ModelError(f"{path} keeps weights in other files: export it into one file")
     try:
         from perception_fm.inference.onnxruntime_ import describe_graph
     except ImportError as error:

@@ -25,8 +25,6 @@ _FATAL = 4
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 # ONNX's names of element types where NumPy has another.
 _NUMPY_NAMES = {"float": "float32", "double": "float64", "float16": "float16"}
-# Nothing lies in this folder: weights outside of the file would escape its hash.
-_NO_FOLDER = "/nonexistent"
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,9 @@ def describe_graph(model: bytes, where: str) -> GraphSignature:
 
 
 def quiet_options() -> onnxruntime.SessionOptions:
-    """Options of a session that reports through exceptions only and reads nothing but the model itself."""
+    """Options of a session that reports through exceptions only."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NO_FOLDER)
     return options
 
 
@@ -68,10 +65,7 @@ def open_session(
         return onnxruntime.InferenceSession(model, options, providers=list(providers))
     # ONNX Runtime's exceptions descend from RuntimeError, ValueError or Exception alone, depending on its version.
     except Exception as error:
-        reason = one_line(error)
-        if "external" in reason.lower() or _NO_FOLDER in reason:
-            raise ModelError(f"{where} keeps weights in other files: export it into one file") from error
-        raise ModelError(f"{where} is damaged or no ONNX model, copy or export it again: {reason}") from error
+        raise ModelError(f"{where} is damaged or no ONNX model, copy or export it again: {one_line(error)}") from error
 
 
 class OnnxRuntimeBackend(InferenceBackend):
