@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from perception_fm.cli import EXIT_CHECK_FAILED
 from perception_fm.errors import ModelError
 from perception_fm.models.cache import cache_folder, exported_path
 from perception_fm.models.locate import is_exported, next_step
@@ -25,7 +26,7 @@ _CACHE = click.option(
 
 @click.group(name="models")
 def command() -> None:
-    """The zoo of named models: list them, show one, fetch its weights.
+    """The zoo of named models: list them, show one, fetch its weights, check a converted file.
 
     A model comes to the vehicle in three steps, each told by the one before:
 
@@ -98,6 +99,24 @@ def pull(name: str, endpoint: str | None, as_json: bool, cache: Path | None) -> 
     for role, folder in folders.items():
         click.echo(f"{role}: {folder}")
     click.echo(f"next: {next_step(entry, cache)}")
+
+
+@command.command()
+@click.argument("candidate", type=click.Path(path_type=Path))
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text.")
+@click.pass_context
+def check(ctx: click.Context, candidate: Path, reference: Path, as_json: bool) -> None:
+    """Compare a converted file with the FP32 file that it was made from, on the golden frames.
+
+    Both run in ONNX Runtime on the CPU. Exit status 1 where CANDIDATE is outside a tolerance of the acceptance gate.
+    """
+    from perception_fm.inference.open_backend import gate_files
+
+    report = gate_files(candidate, reference)
+    click.echo(report.to_json() if as_json else report.table())
+    if not report.is_accepted:
+        ctx.exit(EXIT_CHECK_FAILED)
 
 
 def _row(entry: ZooEntry, cache: Path) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 VERSION: str = onnxruntime.__version__
 
+onnxruntime.disable_telemetry_events()  # a vehicle reports to nobody
+
 _FATAL = 4
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 # ONNX's names of element types where NumPy has another.

@@ -84,12 +84,14 @@ def gate_files(candidate: Path, reference: Path) -> GateReport:
 
 def _library(runtime: str) -> Any:
     """The TensorRT library to use, None for none. Raises `EngineError` where one that was named cannot be used."""
+    from perception_fm.inference.tensorrt_.builder import checked_target
     from perception_fm.inference.tensorrt_.cuda_memory import current_gpu
     from perception_fm.inference.tensorrt_.library import load_library
 
     try:
         library = load_library(runtime)
         current_gpu()
+        checked_target(library, None)  # TensorRT for RTX does not know every GPU that it runs on
     except EngineError as error:
         if runtime != AUTO:
             raise

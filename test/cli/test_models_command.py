@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from perception_fm.cli import EXIT_BAD_INPUT, main
+from perception_fm.cli import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, main
 from perception_fm.models.cache import exported_path, weights_folder
 from perception_fm.models.lock import LOCK_NAME, Locked, sha256_of, write_lock
 from perception_fm.models.zoo_entries import ZOO
@@ -86,8 +87,23 @@ def test_damaged_lock_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "move it away" in refusal(capsys, "list", "--cache", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["list", "info", "pull"])
+@pytest.mark.parametrize("name", ["list", "info", "pull", "check"])
 def test_help_explains_each_subcommand(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = run(capsys, name, "--help")
     assert text.startswith(f"Usage: perception-fm models {name}")
     assert "--json" in text
+
+
+def test_check_accepts_the_same_model_and_shows_the_figures_of_another(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tiny_onnx = pytest.importorskip("tiny_onnx", reason="makes its model with the library onnx")
+    reference = tiny_onnx.write_tiny_model(tmp_path / "reference.onnx")
+    assert "accepted" in run(capsys, "check", str(reference), str(reference))
+    model = tiny_onnx.tiny_model()
+    tenth = next(tensor for tensor in model.graph.initializer if tensor.name == "tenth")
+    tenth.CopyFrom(tiny_onnx.numpy_helper.from_array(np.array(0.11, np.float32), "tenth"))
+    (tmp_path / "scaled.onnx").write_bytes(model.SerializeToString())
+    assert main(["models", "check", str(tmp_path / "scaled.onnx"), str(reference), "--json"]) == EXIT_CHECK_FAILED
+    report = json.loads(capsys.readouterr().out)
+    assert not report["is_accepted"]
