@@ -85,3 +85,14 @@ def test_missing_and_misshapen_tensors_of_a_checkpoint_are_named() -> None:
 def test_patch_kernel_of_the_same_size_is_kept() -> None:
     kernel = torch.randn(5, 3, 16, 16)
     torch.testing.assert_close(vit.resample_patch(kernel, 16), kernel, rtol=1e-5, atol=1e-5)
+
+
+def test_state_dict_keeps_the_published_names_whatever_transformers_calls_them() -> None:
+    encoder, other = vit.VitEncoder("dinov2", "small", None), vit.VitEncoder("dinov2", "small", None)
+    state = encoder.state_dict()
+    assert "layers.3.attention.attention.query.weight" in state
+    assert "layers.0.attention.output.dense.bias" in state
+    assert not [name for name in state if "_proj." in name]
+    other.load_state_dict(state)
+    for mine, theirs in zip(other.parameters(), encoder.parameters()):
+        assert torch.equal(mine, theirs)

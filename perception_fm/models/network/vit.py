@@ -20,12 +20,21 @@ _DEEP_CHANNELS = 192
 # Hidden size, layers, heads of the published configs.
 _SIZES = {"small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
 
+# DINOv2's published names by those of newer releases of transformers: files keep the former.
+_PUBLISHED_NAMES = {
+    ".attention.q_proj.": ".attention.attention.query.",
+    ".attention.k_proj.": ".attention.attention.key.",
+    ".attention.v_proj.": ".attention.attention.value.",
+    ".attention.o_proj.": ".attention.output.dense.",
+}
+
 
 class VitEncoder(Encoder):
     """Transformer `family` (dinov2 or dinov3) of one size, randomly initialised or from its published checkpoint.
 
-    Attention is `scaled_dot_product_attention`. Call `set_input_size` before the first image. Raises `ModelError` for
-    a checkpoint with missing, unknown or misshapen tensors.
+    Attention is `scaled_dot_product_attention`. Call `set_input_size` before the first image. Its state dict has the
+    same names whichever release of transformers is installed. Raises `ModelError` for a checkpoint with missing,
+    unknown or misshapen tensors.
     """
 
     channels = (_STEM_CHANNELS[1], _STEM_CHANNELS[2], _DEEP_CHANNELS, _DEEP_CHANNELS)
@@ -56,6 +65,9 @@ class VitEncoder(Encoder):
         self.stem8 = conv_block(second, third, 3, stride=2)
         self.join16 = conv_block(_TAPS * hidden, _DEEP_CHANNELS, 1)
         self.down32 = conv_block(_DEEP_CHANNELS, _DEEP_CHANNELS, 3, stride=2)
+        if family == "dinov2" and any(".q_proj." in name for name, _ in self.layers.named_parameters()):
+            self.register_state_dict_post_hook(_to_published)
+            self.register_load_state_dict_pre_hook(_from_published)
 
     def set_input_size(self, height: int, width: int) -> None:
         """Resamples the learned positions, or computes the rotary ones, once for all images."""
@@ -119,6 +131,24 @@ def _transformer(family: str, variant: str, state: Mapping[str, Tensor] | None) 
             names = sorted(map(str, report[fault]))[:3]
             raise ModelError(f"no weights of {family} {variant}: {fault.replace('_', ' ')} {', '.join(names)}")
     return vit
+
+
+def _to_published(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    _rename(state, f"{prefix}layers.", _PUBLISHED_NAMES)
+
+
+def _from_published(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    _rename(state, f"{prefix}layers.", {published: name for name, published in _PUBLISHED_NAMES.items()})
+
+
+def _rename(state: dict[str, Tensor], prefix: str, names: Mapping[str, str]) -> None:
+    """In place, in the order of the state dict."""
+    for key in list(state):
+        value, new = state.pop(key), key
+        if key.startswith(prefix):
+            for old, renamed in names.items():
+                new = new.replace(old, renamed)
+        state[new] = value
 
 
 def _patch_of(patch: nn.Conv2d) -> nn.Conv2d:
