@@ -16,6 +16,7 @@ from launch.actions import (
     RegisterEventHandler,
     SetEnvironmentVariable,
     Shutdown,
+    TimerAction,
 )
 from launch.event_handler import EventHandler
 from launch.event_handlers import OnProcessExit, OnProcessStart
@@ -24,8 +25,12 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode
 from launch_ros.events.lifecycle import ChangeState, StateTransition
+from launch_ros.ros_adapters import get_ros_node
 from launch_ros.substitutions import FindPackageShare
 from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import GetState
+from rclpy.client import Client
+from rclpy.task import Future
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from perception_fm.bags.reader import BagReader
@@ -35,6 +40,12 @@ from perception_fm.ros.transport import transport_variables
 NAME = "perception_node"
 CAMERA = LaunchConfiguration("camera")
 BOOLEANS = ["true", "false", "True", "False"]
+STATE_PERIOD_S = 2.0
+# What is awaited: the state it begins in, the one it shall end in, and what asks for it.
+STEPS = {
+    "configuring": ("unconfigured", "inactive", Transition.TRANSITION_CONFIGURE),
+    "activating": ("inactive", "active", Transition.TRANSITION_ACTIVATE),
+}
 
 ARGUMENTS = (
     DeclareLaunchArgument("camera", default_value="front", description="Name of the camera; prefix of its topics."),
@@ -122,39 +133,97 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def _bring_up(node: LifecycleNode, when_active: list[LaunchDescriptionEntity]) -> list[LaunchDescriptionEntity]:
-    """Handlers that configure and activate the node, to be registered before it starts.
-
-    Each step is taken once: later transitions are the user's. An exception in a handler is launch's way to end with one
-    error line and a non-zero status.
-    """
-    awaited = {"configuring": "inactive", "activating": "active"}
-
-    def request(transition: int) -> EmitEvent:
-        return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition))
-
-    def is_awaited(event: object) -> bool:
-        return isinstance(event, StateTransition) and event.action is node and event.start_state in awaited
-
-    def on_transition(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-        event = context.locals.event
-        if event.goal_state != awaited.pop(event.start_state):
-            raise RuntimeError(f"{NAME} failed while {event.start_state}; its own lines above say why")
-        return when_active if event.goal_state == "active" else [request(Transition.TRANSITION_ACTIVATE)]
-
-    def on_exit(event: object, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-        if context.is_shutdown:
-            return []
-        if event.returncode != 0:
-            raise RuntimeError(f"{NAME} ended with status {event.returncode}; its own lines above say why")
-        return [Shutdown(reason=f"{NAME} ended")]
-
+    """Handlers that configure and activate the node, to be registered before it starts."""
+    bring_up = _BringUp(node, when_active)
     return [
-        RegisterEventHandler(EventHandler(matcher=is_awaited, entities=[OpaqueFunction(function=on_transition)])),
-        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit)),
         RegisterEventHandler(
-            OnProcessStart(target_action=node, on_start=[request(Transition.TRANSITION_CONFIGURE)])
+            EventHandler(matcher=bring_up.is_awaited, entities=[OpaqueFunction(function=bring_up.on_transition)])
         ),
+        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=_on_exit)),
+        RegisterEventHandler(OnProcessStart(target_action=node, on_start=bring_up.begin())),
     ]
+
+
+def _on_exit(event: object, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    if context.is_shutdown:
+        return []
+    if event.returncode != 0:
+        raise RuntimeError(f"{NAME} ended with status {event.returncode}; its own lines above say why")
+    return [Shutdown(reason=f"{NAME} ended")]
+
+
+class _BringUp:
+    """The steps to an active node, each taken once: later transitions are the user's.
+
+    An exception in a handler is launch's way to end with one error line and a non-zero status. While DDS discovery is
+    under way a request, its answer and the word of a transition can be lost, so the node is asked for its state too.
+    """
+
+    def __init__(self, node: LifecycleNode, when_active: list[LaunchDescriptionEntity]) -> None:
+        self._node = node
+        self._when_active = when_active
+        self._awaited = list(STEPS)
+        self._states = _States()
+
+    def begin(self) -> list[LaunchDescriptionEntity]:
+        """Asks for the first step."""
+        return [self._request(), self._check_later()]
+
+    def is_awaited(self, event: object) -> bool:
+        """True for the end of the step under way."""
+        is_own = isinstance(event, StateTransition) and event.action is self._node
+        return is_own and event.start_state in self._awaited[:1]
+
+    def on_transition(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        """The step has ended; the next one, or a failure."""
+        return self._arrive(context.locals.event.goal_state)
+
+    def _request(self) -> EmitEvent:
+        self._states.forget()
+        _, _, transition = STEPS[self._awaited[0]]
+        return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(self._node), transition_id=transition))
+
+    def _arrive(self, state: str) -> list[LaunchDescriptionEntity]:
+        step = self._awaited.pop(0)
+        if state != STEPS[step][1]:
+            raise RuntimeError(f"{NAME} failed while {step}; its own lines above say why")
+        return [self._request()] if self._awaited else self._when_active
+
+    def _check_later(self) -> TimerAction:
+        return TimerAction(period=STATE_PERIOD_S, actions=[OpaqueFunction(function=self._check)])
+
+    def _check(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if not self._awaited or context.is_shutdown:
+            return []
+        before, state = self._states.next(context)
+        start, goal, _ = STEPS[self._awaited[0]]
+        if state == goal:
+            return [*self._arrive(state), self._check_later()]
+        # During a transition no answer comes: seen twice in a row, the state is one in which nothing happens.
+        return [*([self._request()] if before == state == start else []), self._check_later()]
+
+
+class _States:
+    """The states of the node, each asked for when the one before is read; "" where no answer came meanwhile."""
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+        self._answer: Future | None = None
+        self._last = ""
+
+    def next(self, context: LaunchContext) -> tuple[str, str]:
+        """The state that was read the time before, and the present one."""
+        if self._client is None:
+            self._client = get_ros_node(context).create_client(GetState, f"/{NAME}/get_state")
+        before, answer = self._last, self._answer
+        is_there = answer is not None and answer.done() and answer.exception() is None
+        self._last = answer.result().current_state.label if is_there else ""
+        self._answer = self._client.call_async(GetState.Request()) if self._client.service_is_ready() else None
+        return before, self._last
+
+    def forget(self) -> None:
+        """What was asked so far is from before something changed."""
+        self._answer, self._last = None, ""
 
 
 def _include(name: str, **arguments: str) -> IncludeLaunchDescription:

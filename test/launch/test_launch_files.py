@@ -234,6 +234,51 @@ def test_failed_transition_ends_the_launch_as_a_failure(tmp_path, transition, st
     assert "Traceback" not in launch.said_by("node-1")
 
 
+SILENT_NODE = """#!{python}
+import rclpy
+from lifecycle_msgs.srv import ChangeState, GetState
+
+rclpy.init()
+node = rclpy.create_node("perception_node")
+states = ["unconfigured", "inactive", "active"]
+asked = []
+
+def change(request, response):
+    asked.append(request.transition.id)
+    if len(asked) > 1:
+        states.pop(0)
+    response.success = True
+    return response
+
+def get(request, response):
+    response.current_state.label = states[0]
+    return response
+
+node.create_service(ChangeState, "~/change_state", change)
+node.create_service(GetState, "~/get_state", get)
+try:
+    rclpy.spin(node)
+except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
+    pass
+print("asked for", asked, flush=True)
+"""
+
+
+def test_lost_request_and_lost_word_of_transitions_do_not_leave_the_launch_waiting(tmp_path):
+    executable, file = tmp_path / "node", tmp_path / "silent.launch.py"
+    executable.write_text(SILENT_NODE.format(python=sys.executable))
+    executable.chmod(0o755)
+    path = str(ROOT / "launch" / "perception.launch.py")
+    text = FAILING_LAUNCH.format(path=path, executable=str(executable))
+    said = "[__import__('launch').actions.LogInfo(msg='it is active')]"
+    text = text.replace("_bring_up(node, [])", f"_bring_up(node, {said})")
+    file.write_text(text.replace("\ndef ", "perception.STATE_PERIOD_S = 1.0\n\ndef "))
+    with launched(str(file), package=None) as launch:
+        launch.read_until("it is active")
+        assert launch.finish(signal.SIGINT) == 0
+    assert re.search(r"asked for \[1(, 1)+, 3\]", launch.output)
+
+
 @pytest.mark.parametrize("name", ["bag", "config"])
 def test_missing_files_are_named(name):
     with launched("perception.launch.py", f"{name}:=/no/such/file") as launch:
