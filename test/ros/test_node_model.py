@@ -10,7 +10,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
 
+from perception_fm.dense import CITYSCAPES_CLASSES
 from perception_fm.ros.messages import stamp_ns
+from perception_fm.ros.qos import latched_qos
 from perception_fm_msgs.msg import PerceptionStatus
 
 tiny_onnx = pytest.importorskip("tiny_onnx", reason="makes its model with the library onnx")
@@ -78,6 +80,19 @@ def test_head_that_the_model_lacks_is_not_advertised(make_rig, tmp_path):
     topics = {name for name, _ in rig.node.get_topic_names_and_types()}
     assert "/perception_node/depth/image" in topics
     assert not {"/perception_node/segmentation/label", "/perception_node/normals/image"} & topics
+
+
+def test_names_of_the_labels_reach_whoever_comes_later(make_rig, model):
+    vision_msgs = pytest.importorskip("vision_msgs.msg", reason="not in the registry; a ROS installation has it")
+    rig = make_rig(model=str(model))
+    rig.start()
+    got = []
+    rig.client.create_subscription(
+        vision_msgs.LabelInfo, "/perception_node/segmentation/label_info", got.append, latched_qos()
+    )
+    message = rig.wait_for(lambda: got)[0]
+    assert [item.class_id for item in message.class_map] == list(range(len(CITYSCAPES_CLASSES)))
+    assert [item.class_name for item in message.class_map] == list(CITYSCAPES_CLASSES)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "nan"])
