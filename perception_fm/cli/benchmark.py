@@ -19,6 +19,7 @@ from perception_fm.errors import RenderError
 if TYPE_CHECKING:
     from perception_fm.config import PerceptionConfig
     from perception_fm.evaluation.benchmark import MemoryGrowth, Timing
+    from perception_fm.evaluation.benchmark_models import TorchComparison
     from perception_fm.evaluation.network_benchmark import NetworkTiming
     from perception_fm.evaluation.render_benchmark import RenderTiming
     from perception_fm.types import CameraFrame
@@ -46,10 +47,13 @@ _QUICK = _Plan(rendered=40, timed=40, memory=120, synthetic=6, network=10)
 @click.option("--model", "models", metavar="NAME|FILE", multiple=True,
               help="Model to time, of the zoo or an ONNX file; several are allowed.  [default: the untrained bundled "
               "network in FP32 and INT8, where the extra models is installed]")
+@click.option("--torch", "has_torch", is_flag=True,
+              help="Also time the bundled network by torch.compile in the same run, on the GPU where there is one, and "
+              "print the share of the roofline; compiling takes a minute.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="ROS parameter file of the node.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark.json"), show_default=True,
               help="File for the figures.")
-def command(quick: bool, models: tuple[str, ...], config_file: Path | None, output: Path) -> None:
+def command(quick: bool, models: tuple[str, ...], has_torch: bool, config_file: Path | None, output: Path) -> None:
     """Measure geometry, networks and rendering, on the same images on every machine.
 
     Prints median and 99th percentile per stage of the geometry at 1280x720, the cost of publishing, the node's overhead
@@ -71,34 +75,40 @@ def command(quick: bool, models: tuple[str, ...], config_file: Path | None, outp
     node, overhead = time_node(frames, config, plan.timed)
     ticks = progress(range(plan.memory), plan.memory)
     memory = benchmark.memory_growth(frames, config, plan.memory, ticks)
-    networks = _networks(models, frames, config, plan.network)
+    networks, comparison = _networks(models, frames, config, plan.network, has_torch)
     rendering = _rendering(plan.synthetic)
     for line in [
-        *table_lines(stages, node, overhead, memory), *network_lines(networks), *rendering_lines(rendering),
+        *table_lines(stages, node, overhead, memory), *network_lines(networks), *torch_lines(comparison),
+        *rendering_lines(rendering),
     ]:  # fmt: skip
         click.echo(line)
-    write_json(output, _document(plan, stages, node, overhead, memory, networks, rendering))
+    write_json(output, _document(plan, stages, node, overhead, memory, networks, comparison, rendering))
     click.echo(f"written: {output}")
 
 
 def _networks(
-    models: Sequence[str], frames: Sequence[CameraFrame], config: PerceptionConfig, count: int
-) -> dict[str, NetworkTiming]:
+    models: Sequence[str], frames: Sequence[CameraFrame], config: PerceptionConfig, count: int, has_torch: bool
+) -> tuple[dict[str, NetworkTiming], TorchComparison | None]:
     """Timings by name; none, with one line that says why, where no model is named and none can be made."""
+    if models and has_torch:
+        raise click.UsageError("--torch compares the bundled network; leave --model out")
     from perception_fm.evaluation.network_benchmark import time_network
     from perception_fm.models.locate import resolve_model
 
     with tempfile.TemporaryDirectory() as folder:
-        paths = {name: resolve_model(name) for name in models}
+        paths, comparison = {name: resolve_model(name) for name in models}, None
         if not paths:
             try:
-                from perception_fm.evaluation.benchmark_models import untrained_models
-
-                click.echo("exporting the bundled network, untrained, in FP32 and INT8")
-                paths = untrained_models(Path(folder), [frame.image for frame in frames])
+                from perception_fm.evaluation.benchmark_models import compare_with_torch, untrained_models
             except ImportError as error:
                 click.echo(f"no network is measured: name one with --model, or install the extra models ({error})")
-        return {name: time_network(path, frames, config, count) for name, path in paths.items()}
+                return {}, None
+            click.echo("exporting the bundled network, untrained, in FP32 and INT8")
+            paths = untrained_models(Path(folder), [frame.image for frame in frames])
+            if has_torch:
+                click.echo("compiling it with torch.compile")
+                comparison = compare_with_torch(paths["bundled fp32"], config.backend, count)
+        return {name: time_network(path, frames, config, count) for name, path in paths.items()}, comparison
 
 
 def network_lines(networks: Mapping[str, NetworkTiming]) -> list[str]:
@@ -114,6 +124,20 @@ def network_lines(networks: Mapping[str, NetworkTiming]) -> list[str]:
             f"  pipeline with it {pipeline.p50_ms:.1f} ms (99% {pipeline.p99_ms:.1f})",
         ]
     return lines
+
+
+def torch_lines(comparison: TorchComparison | None) -> list[str]:
+    """The figures of the runtime against PyTorch."""
+    if comparison is None:
+        return []
+    runtime, compiled, share = comparison.runtime, comparison.compiled, 100.0 * comparison.roofline_share
+    peak = comparison.peak_gflops_per_s
+    return [
+        f"bundled fp32 and torch.compile of it on {comparison.device}, in turn:",
+        f"  runtime {runtime.p50_ms:.1f} ms (99% {runtime.p99_ms:.1f})",
+        f"  torch {compiled.p50_ms:.1f} ms (99% {compiled.p99_ms:.1f}), ratio {comparison.runtime_over_torch:.2f}",
+        f"  {comparison.gflops:.2f} GFLOP per image: {share:.0f}% of the {peak:.0f} GFLOP/s of a matrix product",
+    ]
 
 
 def _rendering(count: int) -> RenderTiming | None:
@@ -160,6 +184,7 @@ def _document(
     overhead: float,
     memory: MemoryGrowth,
     networks: Mapping[str, NetworkTiming],
+    comparison: TorchComparison | None,
     rendering: RenderTiming | None,
 ) -> dict[str, Any]:
     from perception_fm.evaluation.benchmark import HEIGHT_PX, RATE_HZ, WIDTH_PX
@@ -174,5 +199,6 @@ def _document(
         "node_over_bare_pipeline": overhead,
         "memory": dataclasses.asdict(memory) | {"growth_mib": memory.growth_mib},
         "networks": {name: dataclasses.asdict(timing) for name, timing in networks.items()},
+        "torch": comparison and dataclasses.asdict(comparison) | {"roofline_share": comparison.roofline_share},
         "synthetic_world": rendering and dataclasses.asdict(rendering) | {"frames_per_s": rendering.frames_per_s},
     }

@@ -18,14 +18,17 @@ from perception_fm.models.network.deployed import DeployedNetwork
 class TorchBackend(InferenceBackend):
     """A raw network (see `DeployedNetwork`) with the heads of `card`, in FP32 on `device`.
 
-    The module is moved there and put into evaluation mode. Raises `ModelError` where it does not give what the card
-    promises.
+    The module is moved there and put into evaluation mode. `is_compiled`: by `torch.compile`, at the first call, which
+    takes a minute and needs a C++ compiler. Raises `ModelError` where it does not give what the card promises.
     """
 
-    def __init__(self, module: nn.Module, card: ModelCard, device: str = "cpu") -> None:
+    def __init__(
+        self, module: nn.Module, card: ModelCard, device: str = "cpu", *, is_compiled: bool = False
+    ) -> None:
         self._device = torch.device(device)
         self._network: DeployedNetwork | None = DeployedNetwork(module, card).eval().to(self._device)
         self._network.check()
+        self._call = torch.compile(self._network) if is_compiled else self._network
         self.card = card
         self.inputs = (TensorSpec(INPUT, "uint8", (None, card.input_height, card.input_width, 3)),)
         self.outputs = tuple(
@@ -35,18 +38,23 @@ class TorchBackend(InferenceBackend):
         self.info = BackendInfo("torch", torch.__version__, name, "fp32", _fingerprint(self._network))
 
     def _run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        if self._network is None:
+        if self._call is None:
             raise InferenceError("torch: this backend has been closed")
         try:
             with torch.inference_mode():
-                heads = self._network(torch.tensor(feeds[INPUT]).to(self._device))
+                heads = self._call(torch.tensor(feeds[INPUT]).to(self._device))
                 return {name: values.cpu().numpy() for name, values in heads.items()}
         except RuntimeError as error:
             raise InferenceError(f"torch: {str(error).strip().partition(chr(10))[0]}") from error
 
     def close(self) -> None:
         """Frees the weights, where nobody else holds them."""
-        self._network = None
+        self._network = self._call = None
+
+
+def fastest_device() -> str:
+    """cuda where PyTorch finds a GPU, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _fingerprint(network: DeployedNetwork) -> str:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from perception_fm.camera.model import CameraModel
-from perception_fm.cli.benchmark import network_lines
+from perception_fm.cli.benchmark import network_lines, torch_lines
 from perception_fm.config import PerceptionConfig
 from perception_fm.errors import ModelError
+from perception_fm.evaluation.benchmark import Timing
 from perception_fm.evaluation.network_benchmark import time_network
 from perception_fm.types import CameraFrame
 
@@ -40,3 +41,20 @@ def test_model_that_cannot_be_used_is_refused(tmp_path, frames):
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match=r"broken\.onnx"):
         time_network(tmp_path / "broken.onnx", frames, PerceptionConfig(), 4)
+
+
+def test_share_of_the_roofline_is_work_over_time_over_peak():
+    torch_modules = pytest.importorskip(
+        "perception_fm.evaluation.benchmark_models", reason="compares with PyTorch", exc_type=ImportError
+    )
+    comparison = torch_modules.TorchComparison(
+        device="CPU",
+        runtime=Timing(40.0, 45.0, 10),
+        compiled=Timing(80.0, 90.0, 10),
+        runtime_over_torch=0.5,
+        gflops=4.0,
+        peak_gflops_per_s=200.0,
+    )
+    assert comparison.roofline_share == pytest.approx(0.5)
+    assert "50% of the 200 GFLOP/s" in torch_lines(comparison)[-1]
+    assert torch_lines(None) == []
