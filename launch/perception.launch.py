@@ -40,6 +40,7 @@ from perception_fm.ros.transport import transport_variables
 NAME = "perception_node"
 CAMERA = LaunchConfiguration("camera")
 BOOLEANS = ["true", "false", "True", "False"]
+SERVICE_PERIOD_S = 0.2
 STATE_PERIOD_S = 2.0
 # What is awaited: the state it begins in, the one it shall end in, and what asks for it.
 STEPS = {
@@ -166,8 +167,8 @@ class _BringUp:
         self._states = _States()
 
     def begin(self) -> list[LaunchDescriptionEntity]:
-        """Asks for the first step."""
-        return [self._request(), self._check_later()]
+        """Asks for the first step once somebody can hear it: launch_ros itself, waiting for that, trips over Ctrl-C."""
+        return [TimerAction(period=SERVICE_PERIOD_S, actions=[OpaqueFunction(function=self._first_request)])]
 
     def is_awaited(self, event: object) -> bool:
         """True for the end of the step under way."""
@@ -176,7 +177,12 @@ class _BringUp:
 
     def on_transition(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         """The step has ended; the next one, or a failure."""
-        return self._arrive(context.locals.event.goal_state)
+        return [] if context.is_shutdown else self._arrive(context.locals.event.goal_state)
+
+    def _first_request(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if context.is_shutdown:
+            return []
+        return [self._request(), self._check_later()] if self._states.is_there(context) else self.begin()
 
     def _request(self) -> EmitEvent:
         self._states.forget()
@@ -204,21 +210,25 @@ class _BringUp:
 
 
 class _States:
-    """The states of the node, each asked for when the one before is read; "" where no answer came meanwhile."""
+    """The node's states, each asked for when the one before is read; "" where no answer came meanwhile."""
 
     def __init__(self) -> None:
         self._client: Client | None = None
         self._answer: Future | None = None
         self._last = ""
 
-    def next(self, context: LaunchContext) -> tuple[str, str]:
-        """The state that was read the time before, and the present one."""
+    def is_there(self, context: LaunchContext) -> bool:
+        """True once the node can be asked."""
         if self._client is None:
             self._client = get_ros_node(context).create_client(GetState, f"/{NAME}/get_state")
+        return bool(self._client.service_is_ready())
+
+    def next(self, context: LaunchContext) -> tuple[str, str]:
+        """The state that was read the time before, and the present one."""
         before, answer = self._last, self._answer
         is_there = answer is not None and answer.done() and answer.exception() is None
         self._last = answer.result().current_state.label if is_there else ""
-        self._answer = self._client.call_async(GetState.Request()) if self._client.service_is_ready() else None
+        self._answer = self._client.call_async(GetState.Request()) if self.is_there(context) else None
         return before, self._last
 
     def forget(self) -> None:

@@ -37,6 +37,7 @@ from perception_fm.ros.worker import Arrival, Worker
 _WATCHDOG_PERIOD_S = 0.1  # an explicit unknown goes out at most this much after its time
 
 _SWITCH_INTERVAL_S = 1e-4
+_AFTER_SHUTDOWN = "cannot schedule new futures after shutdown"  # Python's words for a closed pool of threads
 _THREADS = 4  # transitions, inputs, health, and one for parameter services
 
 Transition = Callable[["PerceptionNode", LifecycleState], TransitionCallbackReturn]
@@ -249,7 +250,10 @@ def _spin(executor: MultiThreadedExecutor, stop: threading.Event, failures: list
                 # A transition destroyed a subscription while the executor was collecting its events; rclpy guards the
                 # subscription itself against that but not the event handlers beside it. The next round is without it.
                 continue
-    except Exception as error:  # a callback failed: the process ends, and whoever launched it may start it again
+    except Exception as error:
+        if stop.is_set() and _AFTER_SHUTDOWN in str(error):
+            return  # the executor was shut down between taking a callback and handing it to its threads
+        # A callback failed: the process ends, and whoever launched it may start it again.
         traceback.print_exc()
         failures.append(error)
     finally:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,6 +233,19 @@ def test_failed_transition_ends_the_launch_as_a_failure(tmp_path, transition, st
     assert "no engine here" in launch.output
     assert f"perception_node failed while {state}" in launch.output
     assert "Traceback" not in launch.said_by("node-1")
+
+
+def test_ctrl_c_before_the_node_can_be_asked_ends_the_launch_with_status_0(tmp_path):
+    executable, file = tmp_path / "node", tmp_path / "starting.launch.py"
+    executable.write_text("#!/bin/sh\ntrap 'exit 0' INT\necho it starts\nwhile :; do sleep 0.1; done\n")
+    executable.chmod(0o755)
+    path = str(ROOT / "launch" / "perception.launch.py")
+    file.write_text(FAILING_LAUNCH.format(path=path, executable=str(executable)))
+    with launched(str(file), package=None) as launch:
+        launch.read_until("it starts")
+        time.sleep(1.0)  # by now launch would wait for the services of the node
+        assert launch.finish(signal.SIGINT) == 0
+    assert "Traceback" not in launch.output
 
 
 SILENT_NODE = """#!{python}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from rclpy.executors import InvalidHandle
 
@@ -31,6 +32,21 @@ def test_subscription_destroyed_by_a_transition_does_not_end_the_process():
     executor = Executor(InvalidHandle("destruction was requested"), InvalidHandle("destruction was requested"))
     assert spin(executor) == []
     assert executor.errors == []
+
+
+def test_executor_that_is_shut_down_with_a_callback_in_hand_is_a_clean_end():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+
+    class Closed(Executor):
+        def spin(self):
+            pool.submit(print)
+
+    stop, failures = threading.Event(), []
+    stop.set()
+    node._spin(Closed(), stop, failures)
+    assert failures == []
+    assert [type(error) for error in spin(Closed())] == [RuntimeError]  # nobody asked for an end
 
 
 def test_failed_callback_ends_the_process_as_a_failure():
