@@ -1,0 +1,1 @@
+"""Training: files into batches, losses, the run, and what it leaves behind."""
