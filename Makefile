@@ -11,7 +11,8 @@ endif
 COMPAT_PYTHON ?= $(shell python3.10 -c "" 2>/dev/null && echo python3.10 || \
 	ls "$$(pyenv root 2>/dev/null)"/versions/3.10.*/bin/python3.10 2>/dev/null | tail -n 1)
 WS ?=
-# Extras of setup.cfg to add for good: make test EXTRAS=models brings PyTorch, which export and training need.
+# Extras of setup.cfg to add for good: make test EXTRAS="models train" brings PyTorch and Lightning,
+# which export and training need.
 EXTRAS ?=
 # Passed to pytest: make test PYTEST="test/motion -k sweep"
 PYTEST ?=
@@ -26,7 +27,7 @@ ISOLATED = ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$((1 + $$$$ % 100))} ROS_AUTOMATIC_D
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup:  ## make .venv and build both packages, whatever is not up to date (PYTHON=python3.12 picks the interpreter, EXTRAS=models adds PyTorch)
+setup:  ## make .venv and build both packages, whatever is not up to date (PYTHON=python3.12 picks the interpreter, EXTRAS="models train" adds PyTorch and Lightning)
 	$(WORKSPACE) setup --extras "$(EXTRAS)"
 
 demo: setup  ## run the shipped clip through the live node, print a summary and the path of the report

@@ -16,5 +16,6 @@ setup(
         (f"{SHARE}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz") + glob("config/*.xml"))),
         (f"{SHARE}/config/scenarios", sorted(glob("config/scenarios/*.yaml"))),
         (f"{SHARE}/config/datasets", sorted(glob("config/datasets/*.yaml"))),
+        (f"{SHARE}/config/training", sorted(glob("config/training/*.yaml"))),
     ],
 )
