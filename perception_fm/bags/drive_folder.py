@@ -65,17 +65,22 @@ class DriveFolder:
 
     def frames(self) -> Iterator[DriveFrame]:
         """All frames, image files untouched."""
+        for index in range(len(self._frames)):
+            yield self.frame(index)
+
+    def frame(self, index: int) -> DriveFrame:
+        """One frame, image file untouched. Raises `BagError`, which names a file that cannot be read."""
+        frame = self._frames[index]
         size = (self.info.calibration.width, self.info.calibration.height)
-        for frame, stamp_ns, pose in zip(self._frames, self._stamps_ns, self._poses):
-            label_key = "label" if frame.get("label") else "cls"
-            yield DriveFrame(
-                stamp_ns=stamp_ns,
-                image=read_image(self.folder / frame["image"], size),
-                world_from_camera=pose,
-                speed_mps=math.nan if frame.get("speed_mps") is None else float(frame["speed_mps"]),
-                depth_m=_depth(self.folder / frame["depth"], size) if frame.get("depth") else None,
-                label=read_map(self.folder / frame[label_key], np.uint8, size) if frame.get(label_key) else None,
-            )
+        label_key = "label" if frame.get("label") else "cls"
+        return DriveFrame(
+            stamp_ns=self._stamps_ns[index],
+            image=read_image(self.folder / frame["image"], size),
+            world_from_camera=self._poses[index],
+            speed_mps=math.nan if frame.get("speed_mps") is None else float(frame["speed_mps"]),
+            depth_m=_depth(self.folder / frame["depth"], size) if frame.get("depth") else None,
+            label=read_map(self.folder / frame[label_key], np.uint8, size) if frame.get(label_key) else None,
+        )
 
     def _read_meta(self) -> dict[str, Any]:
         try:

@@ -1,0 +1,1 @@
+"""What happens to a sample before a network sees it."""

@@ -1,0 +1,1 @@
+"""Data sets: every kind of folder as numbered samples."""
