@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
+from perception_fm.depth_error import DepthErrorModel
 from perception_fm.errors import ModelError
 from perception_fm.models.heads import HEADS
 
@@ -31,7 +32,8 @@ class ModelCard:
     `mean`, `std`: of RGB / 255, applied inside the graph. `class_names`: by label index; `train_ids`: the Cityscapes
     trainId of each, 255 where there is none. `temperature` divides the logits inside the graph (Guo et al., ICML 2017).
     `weights_sha256`: of the safetensors or imported file, "" where the weights were never a file. `revision`: None
-    where it has not been seen. Raises `ModelError` when made with what does not fit together.
+    where it has not been seen. `depth_error`: how wrong the head depth is, None where nobody has fitted it. Raises
+    `ModelError` when made with what does not fit together.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ModelCard:
     weights_sha256: str = ""
     precision: str = "fp32"
     stage: str = "fine"
+    depth_error: DepthErrorModel | None = None
 
     def __post_init__(self) -> None:
         for wrong, message in self._refusals():
@@ -85,6 +88,7 @@ class ModelCard:
         )
         yield not 0.0 < self.temperature < math.inf, f"temperature is positive, got {self.temperature}"
         yield self.precision not in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}, got {self.precision}"
+        yield self.depth_error is not None and "depth" not in self.heads, "a depth error needs the head depth"
         yield self.stage not in STAGES, f"stage is one of {', '.join(STAGES)}, got {self.stage}"
 
     def to_json(self) -> str:
@@ -126,6 +130,8 @@ def _typed(value: Any, hint: Any, name: str, where: str) -> Any:
             raise ModelError(f"{where}: {name} of its card is a list, got {value!r}")
         return tuple(_typed(item, typing.get_args(hint)[0], name, where) for item in value)
     kinds = typing.get_args(hint) or (hint,)
+    if DepthErrorModel in kinds and value is not None:
+        return DepthErrorModel.from_document(value, f"{where}: {name} of its card")
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from perception_fm.camera.letterbox import Letterbox
 from perception_fm.camera.model import CameraModel
-from perception_fm.dense import UNKNOWN_LABEL, DensePrediction, ModelState
+from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL, DensePrediction, ModelState
 from perception_fm.errors import InferenceError
 from perception_fm.inference.backend import Array, InferenceBackend
 from perception_fm.models.card import ModelCard
 from perception_fm.models.heads import INPUT
+
+_ROAD = CITYSCAPES_CLASSES.index("road")
 
 
 class ModelPredictor:
@@ -41,7 +43,7 @@ class ModelPredictor:
         return DensePrediction(
             camera=grid,
             depth_m=nothing if "depth" in card.heads else None,
-            depth_std_m=nothing if "depth_log_variance" in card.heads else None,
+            depth_std_m=nothing if "depth_log_variance" in card.heads or card.depth_error is not None else None,
             label=np.full(shape, UNKNOWN_LABEL, np.uint8) if "label" in card.heads else None,
             confidence=np.zeros(shape, np.uint8) if "confidence" in card.heads else None,
             normals=np.full((*shape, 3), np.nan, np.float32) if "normals" in card.heads else None,
@@ -86,11 +88,14 @@ def decode(raw: Mapping[str, Array], row: int, card: ModelCard, letterbox: Lette
     """The dense prediction of image `row` of a batch, without the letterbox border; nothing in it is a view of `raw`.
 
     What is not finite becomes NaN (label: unknown), and so does a depth that is not positive or whose error is unknown,
-    and a normal without direction. Raises `InferenceError` where nothing of a head is left.
+    and a normal without direction. A model without a head for the error of its depth takes the error that was fitted
+    for it, where its card has one. Raises `InferenceError` where nothing of a head is left.
     """
     heads = {name: letterbox.crop(_cells_first(raw[name][row]), card.output_stride) for name in card.heads}
     depth, std = _depth(heads, _focal_ratio(card, letterbox))
     label, confidence = _label(heads, card)
+    if depth is not None and std is None and card.depth_error is not None:
+        std = card.depth_error.std_m(depth, None if label is None else label == _ROAD)
     normals, painted = _normals(heads), _painted(heads)
     for name, values in (("depth", depth), ("normals", normals), ("painted", painted)):
         if values is not None and np.isnan(values).all():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.depth_error import DepthErrorModel
 from perception_fm.errors import CameraError, ImageError, InferenceError
 from perception_fm.inference.backend import Array, BackendInfo, InferenceBackend, TensorSpec
 from perception_fm.models.card import ModelCard
@@ -222,6 +223,30 @@ def test_head_that_the_model_lacks_is_none(heads: tuple[str, ...]) -> None:
     names = {"depth_m": "depth", "depth_std_m": "depth_log_variance"}
     for field in ("depth_m", "depth_std_m", "label", "confidence", "normals", "painted"):
         assert (getattr(prediction, field) is not None) == (names.get(field, field) in heads)
+
+
+FITTED = DepthErrorModel(
+    model="grid", weights_sha256="", source="test", frames=20, points=2000, band_edges_m=(15.0,),
+    variance_road=(0.01, 0.03), variance_other=(0.02, 0.08), bias_road=(0.0, 0.0), bias_other=(0.0, 0.0),
+    scale_variance=0.01, smooth_share=0.5, correlation_length=0.1,
+)  # fmt: skip
+
+
+def test_model_without_variance_head_takes_the_error_that_was_fitted_for_it() -> None:
+    card = dataclasses.replace(CARD, heads=("depth", "label"), depth_error=FITTED)
+    label = np.full((1, *GRID), 13, np.int32)
+    label[0, 0, 0] = 0
+    prediction = predict(Answering(card, label=label, depth=cell(2, 3, np.nan)))
+    np.testing.assert_allclose(prediction.depth_std_m[0, :2], 20.0 * np.sqrt([0.04, 0.09]), rtol=1e-6)
+    assert np.isnan(prediction.depth_std_m[2, 3])
+    assert np.isfinite(prediction.depth_std_m).sum() == prediction.depth_std_m.size - 1
+    nothing = ModelPredictor(Answering(card)).unknown(camera(128, 64))
+    assert np.isnan(nothing.depth_std_m).all()
+
+
+def test_predicted_variance_goes_before_the_fitted_error() -> None:
+    prediction = predict(Answering(dataclasses.replace(CARD, depth_error=FITTED)))
+    np.testing.assert_allclose(prediction.depth_std_m, 2.0, rtol=1e-6)
 
 
 def test_images_and_cameras_must_match() -> None:
