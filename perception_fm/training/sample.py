@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
-from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.errors import DatasetError
 
 PAINTED_UNKNOWN = 255
@@ -23,7 +22,8 @@ class TrainingSample:
     the source tells. `label` (H, W) uint8 Cityscapes trainId, 255 ignored. `normals` (H, W, 3) float32, unit, optical
     frame, towards the camera, NaN unknown. `painted` (H, W) uint8: 1 the surface carries a print, 0 it does not, 255
     unknown. `pictured_m` (H, W) float32: depth for who takes the print for the scene, as `depth_m`. `height_m`: of the
-    camera over the road, where known. Raises `DatasetError` for another shape or type, and for targets without what
+    camera over the road, where known. `points`: names of the targets that are single measured points, as of a LiDAR,
+    not a value at nearly every pixel. Raises `DatasetError` for another shape or type, and for targets without what
     they rest on.
     """
 
@@ -37,6 +37,7 @@ class TrainingSample:
     painted: NDArray[np.uint8] | None = None
     pictured_m: NDArray[np.float32] | None = None
     height_m: float | None = None
+    points: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3:
@@ -83,8 +84,3 @@ class TrainingSample:
             )
         if self.pictured_m is not None and self.depth_m is None:
             raise DatasetError(f"{self.where}: a pictured depth needs the true depth beside it")
-
-
-def unknown_label(size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W) of 255 for (width, height)."""
-    return np.full(size[::-1], UNKNOWN_LABEL, np.uint8)

@@ -53,7 +53,7 @@ class CityscapesSource:
     def __init__(self, folder: Path, split: str, name: str = "") -> None:
         if split not in SPLITS:
             raise DatasetError(f"split is one of {', '.join(SPLITS)}, got {split!r}")
-        self._folder, self._split = folder, split
+        self._split = split
         self._name = name or folder.resolve().name
         parts = _FOLDERS[split]
         images = [path for part in parts for path in sorted((folder / _IMAGES / part).glob(f"*/*_{_IMAGES}.png"))]

@@ -62,7 +62,7 @@ class DriveFolderSource:
         label_map: str | None = None,
         name: str = "",
     ) -> None:
-        self._folder, self._split = folder, split
+        self._split = split
         self._name = name or folder.resolve().name
         self._cameras = [_open(one, label_map) for one in _folders(folder)]
         self._places = [
@@ -112,13 +112,14 @@ class DriveFolderSource:
             label=label,
             painted=painted_of_photograph(label, size),
             height_m=camera.drive.info.camera_height_m,
+            points=("depth_m",) if camera.has_dense_label[place] else ("depth_m", "label"),
         )
 
     def document(self) -> dict[str, Any]:
         """See `Source.document`."""
         info = self._cameras[0].drive.info
         return {
-            "kind": "drive_folder",
+            "kind": "drive",
             "name": self.name,
             "source": info.source,
             "licence": info.licence,

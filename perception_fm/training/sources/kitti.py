@@ -44,7 +44,7 @@ class KittiSource:
     """
 
     def __init__(self, folder: Path, split: str, validation_share: float = 0.1, seed: int = 0, name: str = "") -> None:
-        self._folder, self._split = folder, split
+        self._split = split
         self._name = name or folder.resolve().name
         frames = _raw_frames(folder) + _semantic_frames(folder)
         if not frames:
@@ -104,6 +104,7 @@ class KittiSource:
             label=label,
             painted=painted_of_photograph(label, size),
             height_m=CAMERA_HEIGHT_M,
+            points=("depth_m",),
         )
 
 

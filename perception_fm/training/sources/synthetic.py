@@ -53,7 +53,7 @@ class SyntheticSource:
             raise DatasetError(
                 f"{folder} has neither depth nor labels, only {', '.join(index['channels']) or 'images'}"
             )
-        self._folder, self._split, self._index = folder, split, index
+        self._split, self._index = split, index
         self._name = name or folder.resolve().name
         places = [
             place for number in range(index["shards"]) for place in _places(shard_path(folder, index["split"], number))
@@ -89,7 +89,7 @@ class SyntheticSource:
         """See `Source.document`."""
         index = self._index
         return {
-            "kind": "synthetic",
+            "kind": "shards",
             "name": self.name,
             "source": "rendered by this package",
             "licence": "Apache-2.0",
