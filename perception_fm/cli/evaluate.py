@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perception_fm.cli import evaluate_dense, evaluate_scenarios
+from perception_fm.cli import evaluate_dense, evaluate_scenarios, evaluate_shards
 
 if TYPE_CHECKING:
     from perception_fm.evaluation.wall import Sighting, WallFigures
@@ -21,6 +21,8 @@ def command() -> None:
 
 command.add_command(evaluate_dense.depth)
 command.add_command(evaluate_dense.segmentation)
+command.add_command(evaluate_shards.shards)
+command.add_command(evaluate_shards.depth_error)
 command.add_command(evaluate_scenarios.command)
 
 

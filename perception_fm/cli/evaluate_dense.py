@@ -75,7 +75,7 @@ def depth(
     from perception_fm.evaluation.depth_score import DepthLimits
     from perception_fm.evaluation.label_map import choose_label_map, fitting_label_map
 
-    limits = DepthLimits(min_m, max_m, _edges(bands))
+    limits = DepthLimits(min_m, max_m, band_edges(bands))
     folder = DenseDrive(drive, "depth", Intrinsics(fx, fy, cx, cy, hfov_deg), needs_camera=model is not None)
     names = folder.info.class_names
     chosen = fitting_label_map(names) if label_map is None else choose_label_map(label_map, names, str(drive))
@@ -163,7 +163,8 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
     return [f"note: {note}" for note in document["run"]["notes"]]
 
 
-def _edges(text: str) -> tuple[float, ...]:
+def band_edges(text: str) -> tuple[float, ...]:
+    """Of `--bands`. Raises `ConfigError`."""
     try:
         return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:

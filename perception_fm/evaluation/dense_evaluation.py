@@ -128,12 +128,17 @@ def _run(drive: DenseDrive, source: DenseSource, step: int) -> dict[str, Any]:
         "notes": list(drive.info.notes),
         "every": step,
         "predictions": source.document(),
-        "versions": {
-            "perception_fm": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures depend on."""
+    return {
+        "perception_fm": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
     }
 
 

@@ -56,21 +56,27 @@ class ModelSource:
 
     def document(self) -> dict[str, Any]:
         """Card and runtime."""
-        card, info = self._backend.card, self._backend.info
-        return {
-            "kind": "model",
-            "name": card.name,
-            "source": card.source,
-            "revision": card.revision,
-            "licence": card.licence,
-            "is_trained": card.is_trained,
-            "input_width_px": card.input_width,
-            "input_height_px": card.input_height,
-            "output_stride": card.output_stride,
-            "runtime": info.runtime,
-            "runtime_version": info.version,
-            "device": info.device,
-            "precision": info.precision,
-            "fingerprint": info.fingerprint,
-            "depth_sampling": "bilinear in 1/depth" if self._is_interpolated else "nearest",
-        }
+        return model_document(self._backend, is_interpolated=self._is_interpolated)
+
+
+def model_document(backend: InferenceBackend, *, is_interpolated: bool = True) -> dict[str, Any]:
+    """What predicted, for a result file: the model's card and its runtime."""
+    card, info = backend.card, backend.info
+    return {
+        "kind": "model",
+        "name": card.name,
+        "source": card.source,
+        "revision": card.revision,
+        "weights_sha256": card.weights_sha256,
+        "licence": card.licence,
+        "is_trained": card.is_trained,
+        "input_width_px": card.input_width,
+        "input_height_px": card.input_height,
+        "output_stride": card.output_stride,
+        "runtime": info.runtime,
+        "runtime_version": info.version,
+        "device": info.device,
+        "precision": info.precision,
+        "fingerprint": info.fingerprint,
+        "depth_sampling": "bilinear in 1/depth" if is_interpolated else "nearest",
+    }

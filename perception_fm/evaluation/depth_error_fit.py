@@ -28,6 +28,7 @@ _RINGS = np.concatenate([[0.0], np.geomspace(0.01, 0.8, 15)])  # image widths
 _LENGTHS = np.geomspace(0.01, 1.0, 93)  # image widths, 5% apart
 _ROUNDS = 5  # of variance and scale in turn; each changes the other by less than a tenth
 _LEAST_LOCAL = 0.01  # of a group's variance: below it the division between scale and local part says nothing
+_LEAST_VARIANCE = 1e-8  # 0.01% of the depth: finer than the steps of any stored truth
 _VARIANCE_BINS = 12
 
 
@@ -102,7 +103,7 @@ def fit_depth_error(
     pooled = _pool(used, band_edges_m)
     bias = _group_moments(pooled.error, pooled.group, bands)
     centred = pooled.error - bias[pooled.group]
-    total = _group_moments(centred**2, pooled.group, bands)
+    total = np.maximum(_group_moments(centred**2, pooled.group, bands), _LEAST_VARIANCE)
     rings = _Rings.of(used)
     offset = slope = None
     scale, share, length = 0.0, 0.0, 1.0
@@ -161,8 +162,8 @@ def _variance_line(squared: FloatArray, log_variance: FloatArray, scale: float) 
     """Offset and slope of ln(local variance) over the predicted one, through the means of bins of equal size."""
     order = np.argsort(log_variance, kind="stable")
     bins = np.array_split(order, _VARIANCE_BINS)
-    mean = np.array([squared[one].mean() for one in bins])
-    found = np.log(np.maximum(mean - scale, np.maximum(_LEAST_LOCAL * mean, np.finfo(np.float64).tiny)))
+    mean = np.maximum([squared[one].mean() for one in bins], _LEAST_VARIANCE)
+    found = np.log(np.maximum(mean - scale, _LEAST_LOCAL * mean))
     predicted = np.array([log_variance[one].mean() for one in bins])
     spread = predicted.var()
     # A slope below 0 would trust most what the network trusts least.

@@ -19,6 +19,7 @@ class PixelPrediction:
     """What is predicted at each pixel (H, W) of the stored image; a head that is missing is None.
 
     `depth_m`, `depth_std_m`: float32, NaN invalid. `label`: uint8 trainId, 255 unknown. `confidence`: float32, 0 to 1.
+    `normals`: (H, W, 3) float32 unit, optical frame, NaN invalid. `painted`: float32 probability, NaN invalid.
     `is_on_grid`: False where the network's grid does not reach.
     """
 
@@ -27,14 +28,16 @@ class PixelPrediction:
     depth_std_m: NDArray[np.float32] | None = None
     label: NDArray[np.uint8] | None = None
     confidence: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+    painted: NDArray[np.float32] | None = None
 
 
 class GridSampler:
     """From the grid of predictions to the pixels of one camera, lens distortion and letterbox undone.
 
-    A pixel takes the label, confidence and relative std of the cell that it lies in. Depth is interpolated bilinearly
-    in 1 / depth, which is exact on planes (1 / z is affine in the pixel), or taken from the cell where
-    `is_interpolated` is False or a neighbour is invalid.
+    A pixel takes the label, confidence, normal, print and relative std of the cell that it lies in. Depth is
+    interpolated bilinearly in 1 / depth, which is exact on planes (1 / z is affine in the pixel), or taken from the
+    cell where `is_interpolated` is False or a neighbour is invalid.
     """
 
     def __init__(self, stored: CameraModel, grid: CameraModel, *, is_interpolated: bool = True) -> None:
@@ -63,7 +66,17 @@ class GridSampler:
             depth_std_m=std,
             label=None if label is None else np.where(self.is_on_grid, label[self._nearest], UNKNOWN_LABEL),
             confidence=None if confidence is None else confidence[self._nearest].astype(np.float32) / np.float32(255),
+            normals=self._cells(prediction.normals),
+            painted=self._cells(prediction.painted),
         )
+
+    def _cells(self, values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        """Those of each pixel's cell, NaN beside the grid."""
+        if values is None:
+            return None
+        found = values[self._nearest]
+        found[~self.is_on_grid] = np.nan
+        return found
 
     def _depth(self, prediction: DensePrediction) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
         if prediction.depth_m is None:

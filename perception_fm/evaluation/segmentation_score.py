@@ -102,7 +102,7 @@ class SegmentationScore:
                 "predicted": [*self.label_map.classes, "none of them"],
                 "pixels": confusion.counts.tolist(),
             },
-            "calibration": None if self._reliability is None else _calibration(self._reliability),
+            "calibration": None if self._reliability is None else reliability_document(self._reliability),
         }
 
     def frame_documents(self) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ class SegmentationScore:
         ]
 
 
-def _calibration(reliability: Reliability) -> dict[str, Any]:
+def reliability_document(reliability: Reliability) -> dict[str, Any]:
     """ECE and the reliability table."""
     confidence, right = reliability.shares()
     return {

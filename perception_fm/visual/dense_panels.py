@@ -74,6 +74,23 @@ def label_mosaic(
     )
 
 
+def surface_mosaic(
+    normals: tuple[NDArray[np.floating], NDArray[np.floating]] | None,
+    painted: tuple[NDArray[np.bool_], NDArray[np.floating]] | None,
+) -> Image:
+    """Truth beside prediction. `normals` (H, W, 3): red, green, blue are x, y, z of the optical frame turned to the
+    camera. `painted` (H, W): white is a print. Raises `ValueError` where both are None.
+    """
+    panels = []
+    if normals is not None:
+        panels += [(f"{name} normals", _normal_colours(one)) for name, one in zip(("true", "predicted"), normals)]
+    if painted is not None:
+        true, probability = painted
+        panels.append(("where prints are", _grey(true.astype(np.float32))))
+        panels.append(("probability of a print", _grey(probability)))
+    return mosaic(panels)
+
+
 def mosaic(panels: Sequence[tuple[str, NDArray[np.uint8]]]) -> Image:
     """Pictures of one size, two in a row, each with its caption."""
     drawn = []
@@ -98,6 +115,18 @@ def _depth_colours(depth_m: NDArray[np.float32], limits_m: tuple[float, float]) 
     picture = np.asarray(cv2.applyColorMap(byte, cv2.COLORMAP_TURBO), np.uint8)
     picture[~np.isfinite(depth_m)] = _NOTHING
     return picture
+
+
+def _normal_colours(normals: NDArray[np.floating]) -> Image:
+    """Right red, down green, towards the camera blue; NaN and 0 are nothing."""
+    turned = normals * np.array([1.0, 1.0, -1.0])
+    picture = np.nan_to_num(127.5 + 127.5 * np.clip(turned, -1.0, 1.0)).astype(np.uint8)[..., ::-1].copy()
+    picture[~(np.linalg.norm(np.nan_to_num(normals), axis=-1) > 0.0)] = _NOTHING
+    return picture
+
+
+def _grey(share: NDArray[np.floating]) -> Image:
+    return np.nan_to_num(255.0 * np.clip(share, 0.0, 1.0)).astype(np.uint8)
 
 
 def _diverging(share: NDArray[np.floating]) -> Image:

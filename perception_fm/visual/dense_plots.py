@@ -16,17 +16,6 @@ _LINE: dict[str, Any] = {"linewidth": 1.2, "marker": ".", "markersize": 4}
 def depth_svg(summary: Record, frames: Sequence[Record]) -> str:
     """AbsRel and bias per band of distance, and AbsRel per frame, raw and median-scaled."""
 
-    def draw_bands(axes: Any) -> None:
-        bands = summary["bands"]
-        places = range(len(bands))
-        figures = [band["raw"] for band in bands]
-        for key, colour, label, shift in (("abs_rel", _BLUE, "AbsRel", -0.2), ("bias_share", _ORANGE, "bias", 0.2)):
-            axes.bar([place + shift for place in places], 100 * column(figures, key), 0.4, color=colour, label=label)
-        axes.axhline(0.0, color=_GREY, linewidth=0.8)
-        axes.set_xticks(list(places), [f"{band['from_m']:g}–{band['to_m']:g}" for band in bands])
-        axes.set(xlabel="true distance (m)", ylabel="raw error (%)")
-        axes.legend()
-
     def draw_frames(axes: Any) -> None:
         index = column(frames, "index")
         for kind, colour in (("raw", _BLUE), ("median_scaled", _GREEN)):
@@ -36,7 +25,12 @@ def depth_svg(summary: Record, frames: Sequence[Record]) -> str:
         axes.set_ylim(bottom=0.0)
         axes.legend()
 
-    return side_by_side_svg([draw_bands, draw_frames], 2.9)
+    return side_by_side_svg([lambda axes: _draw_bands(axes, summary), draw_frames], 2.9)
+
+
+def depth_bands_svg(summary: Record) -> str:
+    """AbsRel and bias per band of distance."""
+    return side_by_side_svg([lambda axes: _draw_bands(axes, summary)], 2.9)
 
 
 def depth_calibration_svg(calibration: Record) -> str:
@@ -95,3 +89,15 @@ def reliability_svg(calibration: Record) -> str:
 
 def _diagonal(axes: Any) -> None:
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1.0, linestyle="--")
+
+
+def _draw_bands(axes: Any, summary: Record) -> None:
+    bands = summary["bands"]
+    places = range(len(bands))
+    figures = [band["raw"] for band in bands]
+    for key, colour, label, shift in (("abs_rel", _BLUE, "AbsRel", -0.2), ("bias_share", _ORANGE, "bias", 0.2)):
+        axes.bar([place + shift for place in places], 100 * column(figures, key), 0.4, color=colour, label=label)
+    axes.axhline(0.0, color=_GREY, linewidth=0.8)
+    axes.set_xticks(list(places), [f"{band['from_m']:g}–{band['to_m']:g}" for band in bands])
+    axes.set(xlabel="true distance (m)", ylabel="raw error (%)")
+    axes.legend()

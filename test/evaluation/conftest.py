@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,64 @@ def make_truth_drive(tmp_path: Path) -> Callable[..., Path]:
         }
         change(meta)
         (folder / "meta.json").write_text(json.dumps(meta))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def make_shards(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a dataset of 64x32 frames, two of each of `worlds`: grey 80, road at 10 m; returns the folder.
+
+    The upper half shows a print, at 10 m too, of what is 40 m away, in every world whose name is "painted"; normals
+    look at the camera. The tiny model predicts that (2 + 80 / 10) m with the focal length of 50 px that frames have.
+    `channels`: what is stored.
+    """
+    from perception_fm.synth.dataset.sample_codec import CHANNELS, Sample, encode
+    from perception_fm.synth.dataset.shard import shard_path, write_shard
+    from perception_fm.synth.render.frame import Truth
+
+    def make(
+        worlds: Sequence[str] = ("painted", "free"),
+        name: str = "shards",
+        channels: Sequence[str] = CHANNELS,
+        is_complete: bool = True,
+        distortion: tuple[str, list[float]] = ("none", []),
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        shape = (32, 64)
+        encoded = []
+        for seed, world in enumerate(worlds):
+            painted = np.zeros(shape, np.bool_)
+            painted[:16] = world == "painted"
+            depth = np.full(shape, 10.0, np.float32)
+            truth = Truth(
+                depth_m=depth,
+                depth_pictured_m=np.where(painted, np.float32(40.0), depth),
+                label=np.where(painted, np.uint8(3), np.uint8(0)),
+                instance=np.zeros(shape, np.uint16),
+                normal=np.tile(np.array([0.0, 0.0, -1.0], np.float32), (*shape, 1)),
+                albedo=np.zeros((*shape, 3), np.uint8),
+                roughness=np.zeros(shape, np.uint8),
+                painted=painted,
+            )
+            facts = {
+                "camera": {"K": [50.0, 50.0, 31.5, 15.5], "size": [64, 32], "distortion_model": distortion[0],
+                           "D": distortion[1]},
+                "walls": [{"print": "scene"}] if world == "painted" else [],
+                "share": world,
+                "seed": seed,
+            }  # fmt: skip
+            picture = np.full((*shape, 3), 80, np.uint8)
+            encoded += [encode(Sample(picture, truth, facts, quality=95), channels)] * 2
+        list(write_shard(shard_path(folder, "dev", 0), encoded))
+        index = {
+            "format": "perception-fm-dataset/1", "version": "0", "identity": "0", "is_complete": is_complete,
+            "split": "dev", "shards": 1, "channels": list(channels), "frames": len(encoded),
+            "spec": {"width_px": 64, "height_px": 32},
+        }  # fmt: skip
+        (folder / "dataset.json").write_text(json.dumps(index))
         return folder
 
     return make

@@ -88,3 +88,16 @@ def test_label_and_confidence_keep_their_cell() -> None:
     column = round(float(grid.project(STORED.unproject([[40.0, 24.0]]))[0, 0]))
     assert sampled.label[24, 40] == label[0, column]
     assert sampled.depth_m is None
+
+
+def test_normals_and_prints_are_those_of_the_cell_and_nothing_beside_the_grid() -> None:
+    grid = Letterbox(STORED, 64, 32).grid_camera(STRIDE)
+    painted = np.linspace(0.0, 1.0, grid.height * grid.width, dtype=np.float32).reshape(grid.height, grid.width)
+    normals = np.dstack([painted, painted, -painted])
+    sampled = GridSampler(STORED, grid).sample(DensePrediction(grid, painted=painted, normals=normals))
+    inside = sampled.is_on_grid
+    assert set(sampled.painted[inside]) == set(painted.ravel())
+    np.testing.assert_array_equal(sampled.normals[inside][:, 2], -sampled.painted[inside])
+    assert not inside.all()
+    assert np.isnan(sampled.painted[~inside]).all()
+    assert np.isnan(sampled.normals[~inside]).all()
