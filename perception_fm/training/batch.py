@@ -27,6 +27,7 @@ class Batch:
     `image` (N, H, W, 3) uint8 BGR. `focal_px` (N,) float32, fx, always finite and positive. `depth_m` (N, H, W)
     float32, NaN unknown, inf sky or too far. `label` (N, H, W) uint8. `normals` (N, 3, H, W) float32, NaN unknown.
     `painted` (N, H, W) uint8, 0, 1 or 255. `pictured_m` (N, H, W) float32 as `depth_m`. `has_camera` (N,) bool.
+    `damaged`: what could not be read on the way to these samples, one line each.
     """
 
     image: Tensor
@@ -39,6 +40,7 @@ class Batch:
     has_camera: Tensor
     names: tuple[str, ...]
     sources: tuple[str, ...]
+    damaged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)

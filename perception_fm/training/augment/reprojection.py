@@ -156,14 +156,16 @@ class _Maps:
         if known is None:
             return nothing, nothing, None
         old = np.flatnonzero(known)
-        rows, columns = np.divmod(old, sample.size[0])
-        pixels = self._pixels @ np.stack([columns, rows, np.ones_like(rows)]).astype(np.float64)
-        column, row = (np.rint(pixels[axis] / pixels[2]) for axis in (0, 1))
-        inside = (pixels[2] > 0.0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        depth = np.full(len(old), np.nan) if sample.depth_m is None else sample.depth_m.reshape(-1)[old] * pixels[2]
-        order = np.flatnonzero(inside)
-        order = order[np.argsort(-depth[order], kind="stable")]
-        order = np.concatenate([order[np.isnan(depth[order])], order[~np.isnan(depth[order])]])
+        rows, columns = np.divmod(old.astype(np.int32), np.int32(sample.size[0]))
+        u, v, w = (row[0] * columns + row[1] * rows + row[2] for row in self._pixels.astype(np.float32))
+        column, row = np.rint(u / w), np.rint(v / w)
+        inside = (w > 0.0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        old, row, column = old[inside], row[inside], column[inside]
+        depth = np.full(len(old), np.nan, np.float32)
+        if sample.depth_m is not None:
+            depth = sample.depth_m.reshape(-1)[old] * w[inside]
+        # Unknown depth counts as farthest: whatever is measured in the same pixel is drawn over it.
+        order = np.argsort(-np.where(np.isnan(depth), np.float32(np.inf), depth), kind="stable")
         target = (row[order] * width + column[order]).astype(np.intp)
         depth_m = np.full(width * height, np.nan, np.float32)
         depth_m[target] = depth[order]
