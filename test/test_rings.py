@@ -23,7 +23,7 @@ HOMES = {
     "av": ("bags.video", "visual.video"),
     "click": ("cli",),
     "cv_bridge": ("ros.images",),
-    "jinja2": ("evaluation.report",),
+    "jinja2": ("evaluation.report", "models.model_card"),
     "launch": (),
     "lightning": ("training",),
     "embreex": (),

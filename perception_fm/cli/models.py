@@ -119,6 +119,74 @@ def check(ctx: click.Context, candidate: Path, reference: Path, as_json: bool) -
         ctx.exit(EXIT_CHECK_FAILED)
 
 
+@command.command("attach-error")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+def attach_error(model: Path, file: Path) -> None:
+    """Put the depth error in FILE (perception-fm evaluate depth-error) into the card of MODEL.
+
+    MODEL is an ONNX file, or a checkpoint in safetensors, whose exports then carry it. A model without a head for its
+    own variance gets its standard deviations from there, and the test for fake walls its covariance.
+    """
+    try:
+        from perception_fm.models.attach import attach_depth_error, read_depth_error
+
+        card = attach_depth_error(model, read_depth_error(file))
+    except ImportError as error:
+        raise ModelError(f"attaching needs the package {error.name}: pip install 'perception_fm[models]'") from error
+    click.echo(f"written: {model}, model {card.name} with its depth error")
+
+
+@command.command("card")
+@click.argument("model", metavar="RUN_OR_MODEL", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Markdown file to write.")
+@click.option("--run", type=click.Path(path_type=Path), help="Run folder that a model file came from.")
+@click.option(
+    "--evaluation",
+    "evaluations",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="JSON",
+    help="depth.json, segmentation.json or shards.json of this model; several times.",
+)
+@click.option(
+    "--known-failures", type=click.Path(path_type=Path), metavar="FILE", help="Text of the section on known failures."
+)
+def write_card(
+    model: Path, output: Path, run: Path | None, evaluations: tuple[Path, ...], known_failures: Path | None
+) -> None:  # fmt: skip
+    """Write the model card: what the model is, how it was trained and on what, its figures, its known failures.
+
+    RUN_OR_MODEL is a run folder of `perception-fm train`, whose best checkpoint is described, or a model file. Figures
+    come from result files of the same weights; those of another model are refused.
+
+    \b
+    perception-fm models card runs/7 -o card.md --evaluation out/test/shards.json --known-failures failures.md
+    perception-fm models card model.onnx --run runs/7 -o docs/model_card.md --evaluation out/depth/depth.json
+    """
+    from perception_fm.models.atomic_file import write_atomically
+    from perception_fm.models.model_card import model_card, model_facts, read_evaluation
+    from perception_fm.models.training_facts import training_facts
+    from perception_fm.training.run_folder import RunFolder
+
+    if model.is_dir():
+        run, model = run or model, RunFolder(model).best
+    training = None if run is None else training_facts(run)
+    facts = model_facts(model)
+    found = [read_evaluation(path, facts.card) for path in evaluations]
+    failures = "" if known_failures is None else _text(known_failures)
+    write_atomically(output, model_card(facts, training, found, failures).encode())
+    click.echo(f"written: {output}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ModelError(f"cannot read {path}: {reason}") from error
+
+
 def _row(entry: ZooEntry, cache: Path) -> tuple[str, ...]:
     note = f"default; {entry.note}" if entry.name == DEFAULT else entry.note
     return (

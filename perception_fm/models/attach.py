@@ -7,7 +7,8 @@ from pathlib import Path
 
 from perception_fm.depth_error import DepthErrorModel
 from perception_fm.errors import ModelError
-from perception_fm.models.card import ModelCard
+from perception_fm.models.atomic_file import write_atomically
+from perception_fm.models.card import METADATA_KEY, ModelCard
 
 
 def read_depth_error(path: Path) -> DepthErrorModel:
@@ -30,11 +31,13 @@ def with_depth_error(card: ModelCard, error: DepthErrorModel) -> ModelCard:
 
 
 def attach_depth_error(path: Path, error: DepthErrorModel) -> ModelCard:
-    """Writes `error` into the card of the ONNX file at `path` and returns the card; nothing else in the file changes.
+    """Writes `error` into the card of the ONNX or safetensors file at `path`; nothing else in it changes.
 
-    Compiled engines of the file are made anew, because its hash is another. Raises `ModelError` as `with_depth_error`
-    does, for a file that is no model, and for a full disk; the file is then as it was.
+    Returns the card. Compiled engines of an ONNX file are made anew, because its hash is another. Raises `ModelError`
+    as `with_depth_error` does, for a file that is no model, and for a full disk; the file is then as it was.
     """
+    if path.suffix == ".safetensors":
+        return _attach_to_weights(path, error)
     import onnx
 
     from perception_fm.inference.model_file import read_model_file
@@ -43,4 +46,20 @@ def attach_depth_error(path: Path, error: DepthErrorModel) -> ModelCard:
     file = read_model_file(path)
     card = with_depth_error(file.card, error)
     save_model(onnx.load_from_string(file.read_bytes()), card, path)
+    return card
+
+
+def _attach_to_weights(path: Path, error: DepthErrorModel) -> ModelCard:
+    """Tensors keep their types; the hash of the file changes with its header."""
+    import safetensors
+    import safetensors.torch
+
+    from perception_fm.models.model_card import model_facts
+
+    with_depth_error(model_facts(path).card, error)
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    card = dataclasses.replace(ModelCard.from_json(metadata[METADATA_KEY], str(path)), depth_error=error)
+    write_atomically(path, safetensors.torch.save(state, {**metadata, METADATA_KEY: card.to_json()}))
     return card
