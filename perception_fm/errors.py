@@ -37,6 +37,10 @@ class DatasetError(PerceptionError):
     """A dataset cannot be read, written or gone on with."""
 
 
+class TrainingError(PerceptionError):
+    """A training run cannot go on (a loss that is not finite, a run folder without a checkpoint)."""
+
+
 class ModelError(PerceptionError):
     """A model file, its metadata or its weights cannot be used (corrupt, unknown head, wrong label map, wrong hash)."""
 
