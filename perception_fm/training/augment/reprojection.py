@@ -19,9 +19,9 @@ from perception_fm.training.batch import UNKNOWN_FOCAL_WIDTHS
 from perception_fm.training.sample import PAINTED_UNKNOWN, TrainingSample
 
 BORDER_GREY = 114  # as camera/letterbox.py frames a picture
-# Between neighbours on one surface depth changes by less; beyond it the four pixels round a place are of two surfaces
-# and the nearest is taken as it is.
-_SAME_SURFACE = 0.04
+# Half a pixel away on the same surface 1/depth differs by less than this share of it, or on a road below a horizon by
+# less than these 1/m (1.5 m below a camera of 500 px); beyond both the pixels round a place are of two surfaces.
+_SAME_SURFACE, _SAME_SURFACE_PER_M = 0.04, 7e-4
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ class _Maps:
             inverse = np.float32(1.0) / depth_m
             nearest = self.nearest(inverse, np.nan)
             linear = self.nearest(inverse, np.nan, cv2.INTER_LINEAR)
-            is_one = np.abs(linear - nearest) <= np.float32(_SAME_SURFACE) * nearest
+            room = np.float32(_SAME_SURFACE) * nearest + np.float32(_SAME_SURFACE_PER_M)
+            is_one = (np.abs(linear - nearest) <= room) & (nearest > 0.0)
             chosen = np.where(is_one, linear, nearest)
             return np.asarray(np.float32(1.0) / chosen / self._old_depth_share(), np.float32)
 

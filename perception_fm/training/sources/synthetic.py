@@ -147,7 +147,7 @@ def _sample(stored: dict[str, Any], key: str, source: str) -> TrainingSample:
         normals=_hidden(_unit(stored.get("normal")), is_unseen, np.nan),
         painted=_hidden(None if painted is None else painted.astype(np.uint8), is_unseen, PAINTED_UNKNOWN),
         pictured_m=_hidden(stored.get("pictured"), is_unseen, np.nan),
-        height_m=float(camera["height_m"]),
+        height_m=camera.get("height_m"),
     )
 
 
