@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "convert": "Turn a drive folder, a video or a KITTI folder into a bag.",
     "synth": "Make synthetic clips with exact ground truth.",
     "evaluate": "Compare a run, or a model's depth and labels, with the truth.",
+    "train": "Train a network, or tune one to your own drives.",
     "models": "List the models of the zoo, show one, or fetch its weights.",
     "export": "Write a model of the zoo or a checkpoint as one ONNX file.",
     "build-engine": "Compile a model file into a TensorRT engine and let it pass the gate.",

@@ -12,6 +12,7 @@ from typing import Any
 from perception_fm.config import brief, from_mapping, refuse_unknown, setting
 from perception_fm.errors import ConfigError
 from perception_fm.synth.scenario.strict_yaml import parse_yaml, read_yaml
+from perception_fm.training.augment.config import AugmentConfig
 
 KINDS = ("shards", "drive", "cityscapes", "kitti")
 SPLITS = ("train", "validation", "divided")
@@ -27,8 +28,8 @@ class DatasetConfig:
     weight: float = setting(1.0, "share of the training samples, relative to the other data sets", low=0.0, high=1e6)
     split: str = setting(
         "divided",
-        "train: all of it trains; validation: all of it judges; divided: its last `validation_share` judges, in drives "
-        "a stretch of its own, so that no frame is judged whose neighbour was learnt",
+        "train: all of it trains; validation: all of it judges; divided: a part of it judges, the data set's own or "
+        "`validation.share` of its drives, worlds or stretches, so that no frame is judged whose neighbour was learnt",
         choices=SPLITS,
     )
     label_map: str = setting("", "map of its labels to Cityscapes classes, a name or a file; empty: by its class names")
@@ -120,6 +121,7 @@ class TrainConfig:
     seed: int = setting(0, "of weights, data order and augmentation", low=0, high=2**31 - 1)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     losses: LossConfig = field(default_factory=LossConfig)
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     machine: MachineConfig = field(default_factory=MachineConfig)
     datasets: tuple[DatasetConfig, ...] = ()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from perception_fm.models.network.deployed import check_weights
@@ -51,6 +53,22 @@ class Checkpoints(Callback):
             check_weights(module, f"of step {trainer.global_step}")
             trainer.save_checkpoint(self._path)
             self._saved_step = trainer.global_step
+
+
+class Pause(Callback):
+    """Stops the run some minutes after it began or was resumed; nothing about its schedule changes."""
+
+    def __init__(self, minutes: float) -> None:
+        self._seconds, self._begin_s = 60.0 * minutes, 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: TrainingModule) -> None:
+        """Starts the clock."""
+        self._begin_s = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: TrainingModule, *_: Any) -> None:
+        """Stops all devices at the same step."""
+        is_over = time.monotonic() - self._begin_s >= self._seconds
+        trainer.should_stop = trainer.should_stop or bool(trainer.strategy.broadcast(is_over))
 
 
 class Recorder(Callback):
@@ -177,6 +195,7 @@ class FolderLogger(Logger):
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """They are in config.yaml."""
 
+    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """One row each."""
         self._folder.add_metrics(step or 0, {name: value for name, value in metrics.items() if name != "epoch"})

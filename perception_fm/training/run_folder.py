@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from perception_fm.errors import ConfigError, DatasetError
 from perception_fm.models.atomic_file import write_atomically
+from perception_fm.models.card import ModelCard
 from perception_fm.training.config import DatasetConfig, TrainConfig, build_train_config, to_document
 
 _PACKAGES = ("lightning", "torch", "numpy", "opencv-python", "efficientnet-lite-pytorch", "transformers")
@@ -53,8 +54,11 @@ class RunFolder:
         """All figures, one a row."""
         return self.path / "metrics.csv"
 
-    def create(self, config: TrainConfig, data: Mapping[str, Path], command: Sequence[str]) -> None:
-        """Writes what is known at the start. Raises `ConfigError` for a folder that holds something already."""
+    def create(self, config: TrainConfig, data: Mapping[str, Path], command: Sequence[str], card: ModelCard) -> None:
+        """Writes what is known at the start; `card`: of the network before it learns.
+
+        Raises `ConfigError` for a folder that holds something already.
+        """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ConfigError(f"{self.path} is not empty: name another folder, or go on with --resume {self.path}")
         try:
@@ -69,6 +73,7 @@ class RunFolder:
                 "commit": _commit(),
                 "versions": _versions(),
                 "seed": config.seed,
+                "card": card.to_json(),
                 "data": {
                     name: {"folder": str(folder), "fingerprint": fingerprint(folder)} for name, folder in data.items()
                 },
@@ -94,6 +99,10 @@ class RunFolder:
                 )
             folders[name] = folder
         return config, folders
+
+    def card(self) -> ModelCard:
+        """Of the network before it learnt. Raises `ConfigError` and `ModelError` where there is none."""
+        return ModelCard.from_json(str(self.record().get("card")), str(self.path / "run.json"))
 
     def record(self) -> dict[str, Any]:
         """What `run.json` holds. Raises `ConfigError` where there is none."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from perception_fm.errors import TrainingError
 from perception_fm.models.network.multihead import MultiHeadNetwork
@@ -21,7 +22,7 @@ from perception_fm.training.config import TrainConfig
 from perception_fm.training.data_module import TrainingData, TrainingDataModule
 from perception_fm.training.ema import EmaWeights
 from perception_fm.training.module import TrainingModule
-from perception_fm.training.recorder import Checkpoints, Figures, FolderLogger, Progress, Recorder
+from perception_fm.training.recorder import Checkpoints, Figures, FolderLogger, Pause, Progress, Recorder
 from perception_fm.training.run_folder import RunFolder
 
 _LOGGED_STEPS = 20  # between two rows of the terms of the loss
@@ -44,33 +45,50 @@ def fit(
     folder: RunFolder,
     *,
     is_resumed: bool = False,
+    pause_minutes: float | None = None,
     on_progress: Progress = lambda phase, step, steps: None,
 ) -> TrainingResult:
     """Trains `network` in place; afterwards it has the averaged weights of the last step.
 
-    With `is_resumed` weights, optimiser, averages, time and place in the data are those of `folder.last`. Raises
-    `TrainingError` for figures that are not finite, `ModelError` for a full disk and a checkpoint that does not fit,
-    and what `data` raises; the last checkpoint stays.
+    `pause_minutes`: after so long it stops, to be resumed. With `is_resumed` weights, optimiser, averages, time and
+    place in the data are those of `folder.last`. Raises `TrainingError` for figures that are not finite and for a run
+    with no steps or time left, `ModelError` for a full disk and a checkpoint that does not fit, and what `data` raises;
+    the last checkpoint stays.
     """
     step = _resumed_step(folder) if is_resumed else 0
-    folder.start_metrics(step)
+    if is_first_process():
+        folder.start_metrics(step)
     pl.seed_everything(config.seed, verbose=False)
     module = TrainingModule(network, config)
     batches = TrainingDataModule(data, config.schedule.accumulate)
     checkpoints = Checkpoints(folder, config)
     recorder = Recorder(folder, config, batches.validation_names, _origins(batches), checkpoints, on_progress)
+    callbacks = [recorder, EmaWeights(config.schedule.ema_decay), checkpoints]
+    callbacks += [] if pause_minutes is None else [Pause(pause_minutes)]
     with _quiet():
-        trainer = _trainer(config, folder, (recorder, EmaWeights(config.schedule.ema_decay), checkpoints), step)
+        trainer = _trainer(config, folder, callbacks, step)
         try:
             trainer.fit(module, datamodule=batches, ckpt_path=folder.last if is_resumed else None)
+            if trainer.global_step == step:
+                raise TrainingError(
+                    f"{folder.path} has no steps or time left after step {step}: give more with --max-minutes, or tune "
+                    f"{folder.best} in a new run"
+                )
+            if batches.validation_names and recorder.validated_step != trainer.global_step:
+                trainer.validate(module, datamodule=batches, verbose=False)
         except SystemExit as stop:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from stop
-        if batches.validation_names and recorder.validated_step != trainer.global_step:
-            trainer.validate(module, datamodule=batches, verbose=False)
-    if not batches.validation_names and trainer.is_global_zero:
-        recorder.best_step = trainer.global_step
-        recorder.keep(module)
+    if is_first_process():
+        if not batches.validation_names:
+            recorder.best_step = trainer.global_step
+            recorder.keep(module)
+        folder.note(best_step=recorder.best_step, best_score=recorder.best_score, best_figures=recorder.best_figures)
     return TrainingResult(trainer.global_step, recorder.best_step, recorder.best_score, recorder.best_figures)
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes; Lightning runs the command once more for every further device."""
+    return int(rank_zero_only.rank or 0) == 0
 
 
 def _trainer(config: TrainConfig, folder: RunFolder, callbacks: Sequence[pl.Callback], step: int) -> pl.Trainer:

@@ -39,7 +39,7 @@ def new_run(path: Path, config: TrainConfig) -> RunFolder:
     data = path.parent / "street"
     data.mkdir(exist_ok=True)
     folder = RunFolder(path)
-    folder.create(config, {"street": data}, ["perception-fm", "train"])
+    folder.create(config, {"street": data}, ["perception-fm", "train"], tiny_network().card)
     return folder
 
 
@@ -221,6 +221,25 @@ def test_resuming_before_the_first_checkpoint_says_so(tmp_path: Path) -> None:
     folder = new_run(tmp_path / "run", tiny_config())
     with pytest.raises(PerceptionError, match="has no checkpoint yet"):
         fit(tiny_network(), tiny_config(), TinyData(), folder, is_resumed=True)
+
+
+def test_finished_run_has_nothing_to_resume(tmp_path: Path) -> None:
+    config = tiny_config(schedule__steps=4)
+    _, folder, _ = trained(tmp_path / "run", config)
+    before = folder.best.read_bytes()
+    with pytest.raises(TrainingError, match="has no steps or time left after step 4"):
+        fit(tiny_network(), config, TinyData(), folder, is_resumed=True)
+    assert folder.best.read_bytes() == before
+
+
+def test_paused_run_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    config = tiny_config(schedule__steps=8, validation__every_steps=100)
+    network, _, _ = trained(tmp_path / "whole", config)
+    _, folder, paused = trained(tmp_path / "paused", config, pause_minutes=1e-9)
+    assert paused.step == 1
+    again = tiny_network()
+    assert fit(again, config, TinyData(), folder, is_resumed=True).step == 8
+    assert all(torch.equal(again.state_dict()[name], value) for name, value in network.state_dict().items())
 
 
 def test_run_without_validation_keeps_its_last_averaged_weights(tmp_path: Path) -> None:
