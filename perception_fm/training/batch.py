@@ -13,11 +13,7 @@ from torch import Tensor
 
 from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.errors import DatasetError
-from perception_fm.training.sample import PAINTED_UNKNOWN, TrainingSample
-
-# Stands in for a focal length that is not known, as a share of the width (a field of view of 53 degrees). Nothing
-# metric is learnt there; NaN would reach the gradients through terms that are masked only afterwards.
-UNKNOWN_FOCAL_WIDTHS = 1.0
+from perception_fm.training.sample import PAINTED_UNKNOWN, UNKNOWN_FOCAL_WIDTHS, TrainingSample
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import cv2
@@ -184,8 +186,19 @@ def _loader(
         drop_last=is_training,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_alone,
+        multiprocessing_context=_fresh_processes() if workers else None,
         persistent_workers=is_training and workers > 0,
     )
+
+
+def _fresh_processes() -> BaseContext:
+    """Workers are not forks of this process: the thread pools of OpenCV do not survive a fork, and a worker then hangs.
+
+    They are forks of a server that has only imported what they need.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _alone(worker: int) -> None:

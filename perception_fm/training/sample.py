@@ -11,6 +11,9 @@ from perception_fm.camera.model import CameraModel
 from perception_fm.errors import DatasetError
 
 PAINTED_UNKNOWN = 255
+# Stands in for a focal length that is not known, as a share of the width (a field of view of 53 degrees). Nothing
+# metric is learnt there; NaN would reach the gradients through terms that are masked only afterwards.
+UNKNOWN_FOCAL_WIDTHS = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,17 @@ import pytest
 from numpy.typing import NDArray
 from tiny_scenes import CAMERA_HEIGHT_M, CAR, CAR_M, HEIGHT, ROAD, WIDTH, points_m, road_scene, texture
 
-pytest.importorskip("torch", reason="the extra models is not installed")
-
-from perception_fm.training.augment.ground import road_plane  # noqa: E402
-from perception_fm.training.augment.painted_wall import KINDS, Pasted, paste_print  # noqa: E402
-from perception_fm.training.augment.placing import (  # noqa: E402
-    BARE_WALL, BILLBOARD, TRUCK, WALL, Place, corners_m,
-)  # fmt: skip
-from perception_fm.training.sample import TrainingSample  # noqa: E402
+from perception_fm.training.augment.ground import road_plane
+from perception_fm.training.augment.painted_wall import KINDS, Pasted, paste_print
+from perception_fm.training.augment.placing import (
+    BARE_WALL,
+    BILLBOARD,
+    TRUCK,
+    WALL,
+    Place,
+    corners_m,
+)
+from perception_fm.training.sample import TrainingSample
 
 WALL_LABEL, TRUCK_LABEL = 3, 14
 LEVEL = np.array([0.0, 1.0 / CAMERA_HEIGHT_M, 0.0])

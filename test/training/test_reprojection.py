@@ -9,16 +9,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tiny_scenes import (
-    BUILDING, CAMERA_HEIGHT_M, CAR, CAR_M, FOCAL_PX, HEIGHT, HOUSE_M, ROAD, WIDTH, camera, points_m, road_scene,
-)  # fmt: skip
+    BUILDING,
+    CAMERA_HEIGHT_M,
+    CAR,
+    CAR_M,
+    FOCAL_PX,
+    HEIGHT,
+    HOUSE_M,
+    ROAD,
+    WIDTH,
+    camera,
+    points_m,
+    road_scene,
+)
 
-pytest.importorskip("torch", reason="the extra models is not installed")
-
-from perception_fm.camera.letterbox import Letterbox  # noqa: E402
-from perception_fm.training.augment.reprojection import (  # noqa: E402
-    ViewChange, letterboxed, reproject, turn,
-)  # fmt: skip
-from perception_fm.training.sample import TrainingSample  # noqa: E402
+from perception_fm.camera.letterbox import Letterbox
+from perception_fm.training.augment.reprojection import (
+    ViewChange,
+    letterboxed,
+    reproject,
+    turn,
+)
+from perception_fm.training.sample import TrainingSample
 
 SIZE = (128, 64)
 CHANGES = {

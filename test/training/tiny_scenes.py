@@ -53,9 +53,7 @@ def texture(name: str) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 3.0))
 
 
-def write_drive(
-    folder: Path, frames: int = 6, truth: Sequence[str] = ("depth", "cls"), **camera_changes: Any
-) -> Path:
+def write_drive(folder: Path, frames: int = 6, truth: Sequence[str] = ("depth", "cls"), **camera_changes: Any) -> Path:
     """A drive folder of the scene with `class_names` of PandaSet: Road, Car, Building; `cls` at every 3rd pixel."""
     scene = road_scene()
     assert scene.depth_m is not None
@@ -101,8 +99,9 @@ def write_shards(
     painted[CAR_ROWS.start : CAR_ROWS.start + 8, CAR_COLUMNS] = True
     truth = Truth(
         depth_m=scene.depth_m, depth_pictured_m=np.where(painted, np.float32(20.0), scene.depth_m), label=scene.label,
-        instance=np.zeros((HEIGHT, WIDTH), np.uint16), normal=scene.normals, albedo=np.zeros((HEIGHT, WIDTH, 3), np.uint8),
-        roughness=np.zeros((HEIGHT, WIDTH), np.uint8), painted=painted,
+        instance=np.zeros((HEIGHT, WIDTH), np.uint16), normal=scene.normals,
+        albedo=np.zeros((HEIGHT, WIDTH, 3), np.uint8), roughness=np.zeros((HEIGHT, WIDTH), np.uint8),
+        painted=painted,
     )  # fmt: skip
     facts = {
         "camera": {

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel, FloatArray
 from perception_fm.dense import UNKNOWN_LABEL
-from perception_fm.training.batch import UNKNOWN_FOCAL_WIDTHS
-from perception_fm.training.sample import PAINTED_UNKNOWN, TrainingSample
+from perception_fm.training.sample import PAINTED_UNKNOWN, UNKNOWN_FOCAL_WIDTHS, TrainingSample
 
 BORDER_GREY = 114  # as camera/letterbox.py frames a picture
 # Half a pixel away on the same surface 1/depth differs by less than this share of it, or on a road below a horizon by

@@ -21,20 +21,20 @@ def split_drive(count: int, split: str, share: float, seed: int, guard: int = GU
     side of each. Raises `DatasetError` for an unknown split or share.
     """
     _check(split, share)
-    if split == ALL:
+    if split == ALL or count == 0:
         return list(range(count))
     wanted = round(count * share)
     stretches = min(_STRETCHES, -(-wanted // _LEAST_STRETCH))
     is_validation = np.zeros(count, np.bool_)
     if stretches:
-        length = max(1, round(wanted / stretches))
-        slots = np.array_split(np.arange(count), max(stretches, count // length))
-        chosen = np.random.default_rng([seed, count]).choice(len(slots), stretches, replace=False)
-        is_validation[np.concatenate([slots[number] for number in chosen])] = True
+        lengths = np.array([len(part) for part in np.array_split(np.arange(wanted), stretches)])
+        before = np.sort(np.random.default_rng([seed, count]).integers(0, count - wanted + 1, stretches))
+        for start, length in zip(before + np.cumsum(lengths) - lengths, lengths):
+            is_validation[start : start + length] = True
     if split != TRAIN:
         return np.flatnonzero(is_validation).tolist()
-    near = np.convolve(is_validation, np.ones(2 * guard + 1, int), "same") > 0 if count else is_validation
-    return np.flatnonzero(~near[:count]).tolist()
+    near = np.convolve(is_validation, np.ones(2 * guard + 1, int))[guard : guard + count] > 0
+    return np.flatnonzero(~near).tolist()
 
 
 def split_groups(groups: Sequence[Hashable], split: str, share: float, seed: int) -> list[int]:
