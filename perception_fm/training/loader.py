@@ -26,7 +26,7 @@ from perception_fm.training.sample import TrainingSample
 from perception_fm.training.sources.source import DamagedSampleError, Source
 
 DAMAGE_LIMIT = 20
-"""Damaged samples of a run after which something is wrong with the disk or the copy, not with a file."""
+"""Damaged samples of one loader; more say that the disk or the copy is bad, not a file."""
 
 _ATTEMPTS = 5  # neighbours that take the place of a damaged sample
 _LOGGER = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class WholeDataset(Dataset[_Loaded]):
         return replace(loaded, sample=reproject(loaded.sample, change))
 
 
-class EpochSampler(DistributedSampler[_Loaded]):
+class EpochSampler(DistributedSampler[int]):
     """Places of one epoch, in order, every `replicas`-th of them for one process: the mixture is shuffled already.
 
     It is a `DistributedSampler` so that Lightning leaves it as it is, and sets its epoch. `skip` samples of the first

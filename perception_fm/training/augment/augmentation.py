@@ -34,9 +34,7 @@ class Augmentation:
         return sample
 
     def _things(self, rng: np.random.Generator) -> list[str]:
-        """What is put in, farthest kinds first: lorries and boards stand before a wall that comes later only where the
-        sample's depth has them, which it then has.
-        """
+        """What is put in. Boards and lorries first: a wall then knows their depth, and hides them or is hidden."""
         config = self._config
         kinds = (
             (BILLBOARD, config.boards),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,7 +85,7 @@ def _paste(
     shift = np.array([[1.0, 0.0, -x0], [0.0, 1.0, -y0], [0.0, 0.0, 1.0]])
     box_from_canvas = shift @ _image_from_canvas(sample.camera.intrinsics, corners, drawn.alpha.shape)
 
-    def seen(values: NDArray[np.generic], flags: int, border: int = cv2.BORDER_REPLICATE) -> NDArray[np.generic]:
+    def seen(values: NDArray[Any], flags: int, border: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
         warped = cv2.warpPerspective(values, box_from_canvas, (x1 - x0, y1 - y0), flags=flags, borderMode=border)
         return np.asarray(warped)
 
@@ -108,17 +109,17 @@ def _targets(
     corners: FloatArray,
     box: tuple[int, int, int, int],
     is_shown: NDArray[np.bool_],
-    truth: tuple[NDArray[np.float32], NDArray[np.generic], NDArray[np.generic]],
+    truth: tuple[NDArray[np.float32], NDArray[Any], NDArray[Any]],
     *,
     is_scene: bool,
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     """The changed targets; one that the sample lacks is made, unknown elsewhere. `is_scene`: the print shows just what
     was there, so that the pictured depth is the depth that was there.
     """
     x0, y0, x1, y1 = box
     size = sample.image.shape[:2]
 
-    def target(name: str, unknown: float, dtype: type, channels: tuple[int, ...] = ()) -> NDArray[np.generic]:
+    def target(name: str, unknown: float, dtype: type, channels: tuple[int, ...] = ()) -> NDArray[Any]:
         known = getattr(sample, name)
         return np.full((*size, *channels), unknown, dtype) if known is None else known.copy()
 

@@ -33,7 +33,7 @@ def as_printed(picture: Picture, pixels_per_m: float, rng: np.random.Generator) 
     printed = printed * light[..., None]
     if rng.random() < 0.25:
         printed = _gloss(printed, rng)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         _hem(printed, pixels_per_m, rng)
     return np.clip(printed, 0.0, 255.0, out=printed)
 

@@ -8,6 +8,7 @@ picture holds; heights come from the rendered worlds, whose cameras are mounted 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,7 +64,7 @@ def reproject(sample: TrainingSample, change: ViewChange) -> TrainingSample:
     order, target, depth_m = maps.scattered(sample)
     points = set(sample.points)
 
-    def moved(name: str, unknown: float) -> NDArray[np.generic] | None:
+    def moved(name: str, unknown: float) -> NDArray[Any] | None:
         values = getattr(sample, name)
         if values is None:
             return None
@@ -116,9 +117,7 @@ class _Maps:
             cv2.warpPerspective(content, turned, change.size, flags=flags, borderValue=(BORDER_GREY,) * 3), np.uint8
         )
 
-    def nearest(
-        self, values: NDArray[np.generic], unknown: float, flags: int = cv2.INTER_NEAREST
-    ) -> NDArray[np.generic]:
+    def nearest(self, values: NDArray[Any], unknown: float, flags: int = cv2.INTER_NEAREST) -> NDArray[Any]:
         """The value of the old pixel at the centre of each new one."""
         border = (unknown,) * 3 if values.ndim == 3 else unknown
         warped = cv2.warpPerspective(values, self._pixels, self._change.size, flags=flags, borderValue=border)
@@ -172,8 +171,8 @@ class _Maps:
         return old[order], target, depth_m.reshape(height, width)
 
     def scatter(
-        self, values: NDArray[np.generic], order: NDArray[np.intp], target: NDArray[np.intp], unknown: float
-    ) -> NDArray[np.generic]:
+        self, values: NDArray[Any], order: NDArray[np.intp], target: NDArray[np.intp], unknown: float
+    ) -> NDArray[Any]:
         """Values of single points in the new view."""
         width, height = self._change.size
         moved = np.full(width * height, unknown, values.dtype)
