@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from perception_fm.training.augment.placing import (
     corners_m,
 )
 from perception_fm.training.sample import TrainingSample
+from perception_fm.training.sources.drive_folder import DriveFolderSource
+from perception_fm.training.sources.source import ALL
 
 WALL_LABEL, TRUCK_LABEL = 3, 14
 LEVEL = np.array([0.0, 1.0 / CAMERA_HEIGHT_M, 0.0])
@@ -160,3 +163,18 @@ def test_without_road_or_focal_length_nothing_is_pasted() -> None:
     rng = np.random.default_rng(0)
     assert paste_print(road_scene(label=None, height_m=None), WALL, other, rng) is None
     assert paste_print(road_scene(camera=None, depth_m=None, normals=None), WALL, other, rng) is None
+
+
+def test_wall_stands_on_a_real_road(shared_data: Path) -> None:
+    folder = shared_data / "pandaset_002"
+    if not folder.is_dir():
+        pytest.skip("no pandaset_002 beside the checkout")
+    sample = DriveFolderSource(folder, ALL).sample(0)
+    # What the folder itself says of this frame: y = 0.01696 x + 0.00363 z + 2.05521.
+    np.testing.assert_allclose(1.0 / np.linalg.norm(road_plane(sample)), 2.055, atol=0.05)
+    thing = pasted(sample, WALL)[0]
+    normal = np.cross(*(thing.corners_m[[1, 3]] - thing.corners_m[0]))
+    off = (points_m(thing.sample, thing.mask) - thing.corners_m[0]) @ (normal / np.linalg.norm(normal))
+    assert np.abs(off).max() < 1e-4 * thing.corners_m[:, 2].max()
+    was_nearer = thing.mask & (sample.depth_m < 0.9 * thing.sample.depth_m) & (sample.label == CAR)
+    assert was_nearer.sum() < 0.1 * max(1, (thing.mask & ~np.isnan(sample.depth_m)).sum())
