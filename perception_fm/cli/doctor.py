@@ -66,6 +66,7 @@ _MODULES = (
     Module("vision_msgs", "no vision_msgs outputs", _ROS_APT + "vision-msgs"),
     Module("onnxruntime", "no models on the CPU; geometry only needs none", "pip install onnxruntime"),
     Module("torch", "no export and no training; the node needs neither", "pip install 'perception_fm[models]'"),
+    Module("lightning", "no training; nothing else needs it", "pip install 'perception_fm[models,train]'"),
     Module("transformers", "no foundation models to export", "pip install 'perception_fm[models]'"),
 )
 _ENGINES = ("tensorrt", "tensorrt_rtx_bindings")

@@ -48,15 +48,18 @@ _SHOWN = ("abs_rel", "rmse_m", "delta1", "mean_iou", "road_iou", "vehicle_iou", 
     metavar="M",
     help="Stop after so many minutes, to go on with --resume; the schedule stays.",
 )
+@click.option("--show-settings", is_flag=True, help="List every setting with its default, and stop.")
 def command(
     config_file: Path | None, output: Path | None, data: tuple[Path, ...], model: str | None, encoder: str | None,
     settings: tuple[str, ...], resume: Path | None, max_minutes: float | None, pause_after: float | None,
+    show_settings: bool,
 ) -> None:  # fmt: skip
     """Train a network, or tune one to your own drives.
 
     CONFIG says what is learnt from which data (config/training/bundled.yaml is the recipe of the model that ships, and
-    the default); docs/training.md explains every setting. RUN gets config.yaml, metrics.csv, pictures, last.ckpt and
-    best.safetensors, the weights with the best validation. A run that was stopped goes on with --resume.
+    the default); docs/training.md explains it, --show-settings lists what it may hold. RUN gets config.yaml,
+    metrics.csv, pictures, last.ckpt and best.safetensors, the weights with the best validation. A run that was stopped
+    goes on with --resume.
 
     \b
     Examples:
@@ -67,6 +70,9 @@ def command(
       perception-fm train my.yaml -o runs/3 --set schedule.batch_size=32 --set machine.precision=bf16-mixed
       tensorboard --logdir runs
     """
+    if show_settings:
+        _show_settings()
+        return
     if (resume is None) == (output is None):
         raise click.UsageError("give either -o RUN for a new run or --resume RUN")
     if resume is not None and (config_file or model or encoder or settings):
@@ -88,6 +94,16 @@ def command(
         folder = RunFolder(output)
         config, folders = _new(config_file, data, model, overrides)
     _train(fit, folder, config, folders, resume is not None, max_minutes, pause_after)
+
+
+def _show_settings() -> None:
+    from perception_fm.config import settings
+    from perception_fm.training.config import DatasetConfig, TrainConfig
+
+    rows = [one for one in settings(TrainConfig) if one.name != "datasets"]
+    for one in [*rows, *settings(DatasetConfig, "datasets.0.")]:
+        value = list(one.default) if isinstance(one.default, tuple) else one.default
+        click.echo(f"{one.name} = {value!r}\n    {one.metadata['help']}")
 
 
 def _new(

@@ -101,6 +101,13 @@ def test_data_that_changed_is_not_resumed(drive: Path, tmp_path: Path, capsys: p
     assert len(json.loads((run / "run.json").read_text())["resumed"]) == 1
 
 
+def test_settings_are_listed_with_their_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--show-settings"]) == 0
+    out = capsys.readouterr().out
+    assert "schedule.steps = 20000\n" in out
+    assert "datasets.0.weight = 1.0\n" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

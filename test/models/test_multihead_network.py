@@ -44,6 +44,11 @@ def test_depth_and_variance_are_bounded_whatever_the_layers_say() -> None:
     assert (float(raw["log_variance"].min()), float(raw["log_variance"].max())) == decoder.LOG_VARIANCE_RANGE
 
 
+def test_outputs_of_mixed_precision_are_float32() -> None:
+    raw = decoder.raw_outputs(torch.zeros(1, 25, 1, 1, dtype=torch.bfloat16))
+    assert {values.dtype for values in raw.values()} == {torch.float32}
+
+
 def test_middle_of_the_depth_range_is_its_geometric_mean() -> None:
     depth = float(torch.exp(decoder.raw_outputs(torch.zeros(1, 25, 1, 1))["log_depth"]))
     assert depth == pytest.approx(math.sqrt(decoder.NEAREST_M * decoder.FARTHEST_M), rel=1e-5)

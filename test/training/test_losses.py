@@ -29,11 +29,6 @@ ROUNDING = 1e-5  # of sums of 96 float32
 NAN = float("nan")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def test_right_depth_costs_nothing_and_has_a_finite_slope() -> None:
     error = torch.zeros(1, *GRID, requires_grad=True)
     loss = scale_invariant_log(error, EVERYWHERE, 0.85)

@@ -48,7 +48,7 @@ def test_encoder_learns_slower_and_norms_do_not_decay() -> None:
     assert sum(len(one["params"]) for one in groups) == len(list(network.parameters()))
 
 
-@pytest.mark.parametrize("stages", [0, 1, 2, 4])
+@pytest.mark.parametrize("stages", [0, 2, 4])
 def test_frozen_stages_keep_weights_and_statistics(stages: int) -> None:
     network = build_network("efficientnet_lite0", pretrained_encoder=False, seed=0, width=64, height=32)
     freeze(network.encoder, stages)

@@ -28,12 +28,6 @@ from perception_fm.training.run_folder import RunFolder  # noqa: E402
 from perception_fm.training.trainer import TrainingResult, fit  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """The order of sums, and with it the last bits, must not depend on the machine's other work."""
-    torch.set_num_threads(1)
-
-
 def new_run(path: Path, config: TrainConfig) -> RunFolder:
     """A run folder on an empty data set."""
     data = path.parent / "street"
