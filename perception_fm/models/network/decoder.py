@@ -74,8 +74,8 @@ def raw_outputs(linear: Tensor) -> dict[str, Tensor]:
     """Raw outputs (see `RAW_OF_HEAD`) of linear ones (N, 25, h, w).
 
     `log_depth`: ln of metres at the canonical focal length, within `NEAREST_M` and `FARTHEST_M`. `log_variance`: ln of
-    the variance of ln(depth), clamped. `normals`: of any length. In float32, whatever the convolutions compute in: ln of
-    50 m comes in steps of 1.6% in bfloat16.
+    the variance of ln(depth), clamped. `normals`: of any length. In float32, whatever the convolutions compute in: in
+    bfloat16 the logarithm of 50 m comes in steps of 1.6%.
     """
     linear = linear.float()
     parts = dict(zip(_CHANNELS, torch.split(linear, list(_CHANNELS.values()), 1)))
