@@ -147,9 +147,12 @@ def _train(
     data = SourceData(config, folders)
     network = network_of(folder.card()) if is_resumed else first_network(config)
     call = ["perception-fm", *sys.argv[1:]]
-    if is_first_process() and is_resumed:
+    if not is_first_process():  # of another device: it learns in silence
+        fit(network, config, data, folder, is_resumed=is_resumed, pause_minutes=pause_after)
+        return
+    if is_resumed:
         folder.note(resumed=[*folder.record().get("resumed", ()), call])
-    elif is_first_process():
+    else:
         folder.create(config, folders, call, network.card)
     for name, (training, judged) in data.counts.items():
         click.echo(f"data:       {name}, {training} frames to learn from, {judged} to judge by")

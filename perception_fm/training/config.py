@@ -98,10 +98,10 @@ class MachineConfig:
     """What Lightning gets for `Trainer`; other machines give other roundings, nothing else changes."""
 
     accelerator: str = setting("auto", "cpu, gpu or auto")
-    devices: str = setting("auto", "number of devices of one node, or a list such as 0,1")
+    devices: int = setting(0, "of one node; 0: all GPUs, or one process on the CPU", low=0)
     nodes: int = setting(1, "machines, each of which runs the command", low=1)
     strategy: str = setting("auto", "how devices share the work: ddp and so on")
-    precision: str = setting("32", "arithmetic", choices=("32", "bf16-mixed", "16-mixed"))
+    precision: str = setting("32-true", "arithmetic", choices=("32-true", "bf16-mixed", "16-mixed"))
     workers: int = setting(2, "processes that read data; 0: the main one", low=0, high=256)
     checkpoint_steps: int = setting(200, "steps between two checkpoints", low=1)
 

@@ -99,7 +99,7 @@ def _trainer(config: TrainConfig, folder: RunFolder, callbacks: Sequence[pl.Call
     board = TensorBoardLogger(str(folder.path), name="tensorboard", version="", purge_step=step)
     return pl.Trainer(
         accelerator=machine.accelerator,
-        devices=machine.devices,
+        devices=machine.devices or "auto",
         num_nodes=machine.nodes,
         strategy=machine.strategy,
         precision=machine.precision,

@@ -37,7 +37,7 @@ def test_unlimited_time_comes_back() -> None:
         ({"datasets": [{"kind": "drive", "path": f"{one}/x"} for one in "ab"]}, "two datasets are called x"),
         ({"width_px": 100}, "multiples of 32, got 100x384"),
         ({"losses": {"class_weights": [1.0, 2.0]}}, "19 numbers or none, got 2"),
-        ({"machine": {"precision": "8"}}, "machine.precision is one of 32, bf16-mixed, 16-mixed"),
+        ({"machine": {"precision": "8"}}, "machine.precision is one of 32-true, bf16-mixed, 16-mixed"),
         ({"schedule": {"learning_rate": -1}}, "schedule.learning_rate lies between"),
     ],
 )  # fmt: skip

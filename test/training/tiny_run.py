@@ -60,7 +60,7 @@ def tiny_config(**changes: Any) -> TrainConfig:
         "validation.every_steps": 10,
         "validation.pictures": 1,
         "machine.accelerator": "cpu",
-        "machine.devices": "1",
+        "machine.devices": 1,
         "machine.workers": 0,
         "machine.checkpoint_steps": 4,
         "datasets": [{"kind": "drive", "path": "street"}],
