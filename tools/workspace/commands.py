@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     setup = commands.add_parser("setup", help="virtual environment and build, whatever is not up to date")
     setup.add_argument("--compat", action="store_true", help="the oldest supported versions, in .venv-compat")
-    setup.add_argument("--extras", default="", metavar="NAMES", help="extras of setup.cfg to add for good: models train")
+    setup.add_argument("--extras", default="", metavar="NAMES", help="extras of setup.cfg to add for good")
     commands.add_parser("check", help="name the system packages that are missing")
     commands.add_parser("deps", help="install the system packages that are missing (as root)")
     commands.add_parser("link", help="show both packages to a colcon workspace").add_argument("workspace")
