@@ -20,6 +20,27 @@ CITYSCAPES_CLASSES = (
 UNKNOWN_LABEL = 255
 
 
+def freeze_arrays(
+    owner: object,
+    kinds: Sequence[tuple[str, tuple[int, ...], type]],
+    where: str,
+    error: type[PerceptionError] = PerceptionError,
+) -> None:
+    """Makes array fields of a frozen dataclass read-only views, after shape and dtype were checked; None stays None.
+
+    `kinds`: name, shape and dtype of each. Raises `error`, which begins with `where`, for another shape or dtype.
+    """
+    for name, shape, dtype in kinds:
+        values = getattr(owner, name)
+        if values is None:
+            continue
+        if values.shape != shape or values.dtype != dtype:
+            raise error(f"{where}: {name} is {np.dtype(dtype)} {shape}, got {values.dtype} {values.shape}")
+        view = values.view()
+        view.setflags(write=False)
+        object.__setattr__(owner, name, view)
+
+
 @dataclass(frozen=True, eq=False)
 class DensePrediction:
     """Dense outputs of one image on one grid; a head that the model lacks is None. Arrays become read-only.
@@ -42,23 +63,15 @@ class DensePrediction:
 
     def __post_init__(self) -> None:
         grid = (self.camera.height, self.camera.width)
-        for name, shape, dtype in (
+        kinds = (
             ("depth_m", grid, np.float32),
             ("depth_std_m", grid, np.float32),
             ("label", grid, np.uint8),
             ("confidence", grid, np.uint8),
             ("normals", (*grid, 3), np.float32),
             ("painted", grid, np.float32),
-        ):
-            values = getattr(self, name)
-            if values is None:
-                continue
-            if values.shape != shape or values.dtype != dtype:
-                want = f"{np.dtype(dtype)} {shape}"
-                raise PerceptionError(f"{name} of a dense prediction is {want}, got {values.dtype} {values.shape}")
-            view = values.view()
-            view.setflags(write=False)
-            object.__setattr__(self, name, view)
+        )
+        freeze_arrays(self, kinds, "a dense prediction")
         if self.depth_std_m is not None and self.depth_m is None:
             raise PerceptionError("a depth std needs the depth that it belongs to")
 

@@ -16,6 +16,7 @@ from perception_fm.training.run_folder import RunFolder
 
 UNKNOWN = "unknown"
 _VALIDATION = "val/"
+_SCORE = "val/score"
 _ABSOLUTE = re.compile(r"(?<![\w.])/(?:[^/\s:'\"]+/)+")
 
 
@@ -34,8 +35,8 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """Command, settings as YAML, data, and the figures of the last validation by name. Absolute paths are cut to their
-    last part.
+    """Command, settings as YAML, data, and the figures by name of the validation whose weights were kept: that with the
+    least score, at `step`. Absolute paths are cut to their last part.
     """
 
     command: str
@@ -61,7 +62,9 @@ def training_facts(folder: Path) -> TrainingFacts:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{folder}: run.json or config.yaml lacks what a run writes: {error!r}") from error
     rows = [row for row in run.rows() if row[1].startswith(_VALIDATION) and math.isfinite(row[2])]
-    step = max((row[0] for row in rows), default=0)
+    # Of equal ones the later weights were kept.
+    scores = [(value, -at) for at, name, value in rows if name == _SCORE]
+    step = -min(scores)[1] if scores else 0
     metrics = {name.removeprefix(_VALIDATION): value for at, name, value in rows if at == step}
     command, *others = facts
     return TrainingFacts(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.dense import freeze_arrays
 from perception_fm.errors import DatasetError
 
 PAINTED_UNKNOWN = 255
@@ -46,23 +47,15 @@ class TrainingSample:
         if self.image.ndim != 3:
             raise DatasetError(f"{self.where}: the image of a sample is (H, W, 3), got {self.image.shape}")
         size = self.image.shape[:2]
-        for name, shape, dtype in (
+        kinds = (
             ("image", (*size, 3), np.uint8),
             ("depth_m", size, np.float32),
             ("label", size, np.uint8),
             ("normals", (*size, 3), np.float32),
             ("painted", size, np.uint8),
             ("pictured_m", size, np.float32),
-        ):
-            values = getattr(self, name)
-            if values is None:
-                continue
-            if values.shape != shape or values.dtype != dtype:
-                want = f"{np.dtype(dtype)} {shape}"
-                raise DatasetError(f"{self.where}: {name} is {want}, got {values.dtype} {values.shape}")
-            view = values.view()
-            view.setflags(write=False)
-            object.__setattr__(self, name, view)
+        )
+        freeze_arrays(self, kinds, self.where, DatasetError)
         self._check_camera()
 
     @property
