@@ -44,6 +44,7 @@ class Letterbox:
         # Rounding the content to whole pixels makes the two scales differ a little; each is used where it belongs.
         self._scale = np.array([self.content_width / camera.width, self.content_height / camera.height])
         self._offset = np.array([self.left, self.top], dtype=np.float64)
+        self._grid_cameras: dict[int, CameraModel] = {}  # every frame asks for the same ones
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The model input (height, width[, C]) of a source image, area-averaged when it shrinks.
@@ -87,6 +88,11 @@ class Letterbox:
 
     def grid_camera(self, output_stride: int = 1) -> CameraModel:
         """The undistorted camera of exactly the grid that `crop` returns: cell centres are its pixel centres."""
+        if output_stride not in self._grid_cameras:
+            self._grid_cameras[output_stride] = self._new_grid_camera(output_stride)
+        return self._grid_cameras[output_stride]
+
+    def _new_grid_camera(self, output_stride: int) -> CameraModel:
         rows, columns = self._cells(output_stride)
         scale = self._scale / output_stride
         centre = np.array([self.source.cx, self.source.cy])
