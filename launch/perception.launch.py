@@ -56,7 +56,7 @@ ARGUMENTS = (
         description="ROS parameter file of the node. The arguments here win over it where they are given.",
     ),
     DeclareLaunchArgument(
-        "model", default_value="", description="Model, or none: geometry only. Empty: what config says (none)."
+        "model", default_value="", description="Model, or none: geometry only. Empty: what config says (bundled)."
     ),
     DeclareLaunchArgument(
         "backend", default_value="", description="What runs the model. Empty: what config says. Needs a model."

@@ -111,7 +111,7 @@ class SweepConfig:
 class PerceptionConfig:
     """Everything that `PerceptionPipeline` needs."""
 
-    model: str = setting("none", "model of the zoo or an ONNX file of perception-fm export; none: geometry only")
+    model: str = setting("bundled", "model of the zoo or an ONNX file of perception-fm export; none: geometry only")
     backend: str = setting(
         "auto",
         "runtime of the model; auto: TensorRT where there is one with a GPU, else ONNX Runtime",

@@ -12,8 +12,7 @@ from tqdm import tqdm
 
 from perception_fm.cli import EXIT_CHECK_FAILED
 from perception_fm.cli.progress import progress
-from perception_fm.cli.run import summary_lines
-from perception_fm.config import NodeConfig
+from perception_fm.cli.run import configuration, summary_lines
 
 if TYPE_CHECKING:
     from perception_fm.ros.live_demo import LiveAnswers
@@ -25,11 +24,13 @@ CLIP = Path(__file__).resolve().parents[1] / "demo_data" / "painted_wall"
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/demo"), show_default=True,
               help="Folder for the report.")
 @click.option("--bag", type=click.Path(path_type=Path), default=CLIP, help="Another bag than the shipped clip.")
+@click.option("--model", metavar="NAME|FILE", help="Another model than the bundled one; none: geometry only.")
 @click.pass_context
-def command(ctx: click.Context, output: Path, bag: Path) -> None:
+def command(ctx: click.Context, output: Path, bag: Path, model: str | None) -> None:
     """Play the shipped clip to the live node over DDS, check its answers, and write a report of the clip.
 
-    A car drives at a wall that is painted as the street behind it. Exit status 1 when the node answered nothing, or
+    A car drives at a wall that is painted as the street behind it; the bundled model believes the picture, the geometry
+    does not. Exit status 1 when the node answered nothing, or
     claimed something at a time that no image has.
     """
     # A demo must not publish images and a clock into a vehicle's own ROS graph.
@@ -38,17 +39,18 @@ def command(ctx: click.Context, output: Path, bag: Path) -> None:
     from perception_fm.ros.bag_run import run_bag  # ROS is imported only when it is needed, so that --help is instant
     from perception_fm.ros.live_demo import play_to_live_node
 
+    config = configuration(None, model=model)
     click.echo(f"playing {bag.name} to perception_node over DDS, domain {os.environ['ROS_DOMAIN_ID']}")
     with tqdm(total=1.0, bar_format="{l_bar}{bar}| {elapsed}", disable=None) as bar:
 
         def show(elapsed_s: float, total_s: float) -> None:
             bar.update(min(1.0, elapsed_s / total_s if total_s > 0.0 else 1.0) - bar.n)
 
-        answers = play_to_live_node(bag, show)
+        answers = play_to_live_node(bag, config.model, show)
     click.echo("live node:")
     for line in live_lines(answers):
         click.echo(f"  {line}")
-    document = run_bag(bag, output, NodeConfig(), overwrite=True, progress=progress)
+    document = run_bag(bag, output, config, overwrite=True, progress=progress)
     click.echo("lock-step run of the same clip:")
     for line in summary_lines(document["summary"]):
         click.echo(f"  {line}")
@@ -78,6 +80,7 @@ def live_lines(answers: LiveAnswers) -> list[str]:
             f"obstacle: first confirmed at {obstacle.distance_m:.1f} +- {obstacle.distance_sigma_m:.1f} m, "
             f"time to contact {obstacle.ttc_s:.1f} s, {after_s:.1f} s into the clip"
         )
+    lines.append(f"network: {answers.network()}")
     free_m = [answers.outputs["free_space"][stamp].verified_free_distance_m for stamp in answered]
     lines.append(f"verified free: median {np.median(free_m):.1f} m")
     lines.append(f"latency: stamp to publish, median {1e3 * np.nanmedian(answers.ages_s):.0f} ms")

@@ -58,7 +58,7 @@ def command(
     from perception_fm.evaluation.scenario_truth import read_truth
     from perception_fm.ros.bag_run import VIDEO_NAME, run_bag
 
-    config = NodeConfig()
+    config = NodeConfig(model="none")  # what is scored comes from the geometry
     scenarios = _scenarios(names, split, count, wanted, assignments, size)
     scored = []
     for number, scenario in enumerate(scenarios, 1):

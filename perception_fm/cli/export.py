@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,7 +43,8 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="ONNX file to write [default: where the parameter `model: NAME` finds it].",
+    help="ONNX file to write [default: where the parameter `model: NAME` finds it, beside a checkpoint, or "
+    "bundled.onnx here]; a .safetensors file gets the weights, to be trained on.",
 )
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
 @click.option(
@@ -109,8 +111,9 @@ def command(
 
     \b
     Examples:
-      perception-fm export bundled
+      perception-fm export bundled --size 640x384
       perception-fm export run7/best.safetensors -o road.onnx --precision fp16
+      perception-fm export run7/best.safetensors -o road.safetensors --precision fp16
       perception-fm export bundled -o cpu.onnx --precision int8 --calibration drive/ --layout onnxruntime
     """
     if precision == "int8" and calibration is None:
@@ -119,11 +122,14 @@ def command(
 
     target = output or _default_target(model)
     options = ExportOptions(*(size or (None, None)), stage, temperature)
+    if target.suffix == ".safetensors":
+        _write_weights(model, options, precision, target)
+        return
     network, graph, card = _model(model, source, options)
     from perception_fm.models.export_file import report_of, write_model_file
 
     with _images(calibration, camera, frames, precision) as (images, on_image):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         write_model_file(
             network if graph is None else graph,
             card,
@@ -140,12 +146,34 @@ def command(
 
 
 def _default_target(model: str) -> Path:
-    """Beside a checkpoint; of a name, where the node looks for it."""
-    from perception_fm.models.cache import cache_folder, exported_path
+    """Beside a checkpoint; of a name, where the node looks for it; `bundled` itself stays the shipped file."""
+    from perception_fm.models.cache import cache_folder, exported_path, packaged_path
 
     if model.endswith(".safetensors"):
         return Path(model).with_suffix(".onnx")
+    if packaged_path(model).is_file():
+        return Path(f"{model}.onnx")
     return exported_path(model, cache_folder())
+
+
+def _write_weights(model: str, options: ExportOptions, precision: str, target: Path) -> None:
+    """A network of this project as safetensors."""
+    from perception_fm.models.cache import cache_folder
+    from perception_fm.models.exportable import is_own, own_network
+    from perception_fm.models.network.weights import save_network
+
+    if precision == "int8" or options.stage != "fine" or not is_own(model):
+        raise ModelError(
+            f"{target.name}: weights are written in fp32 or fp16 and at both stages, of a checkpoint, bundled, or an "
+            "encoder"
+        )
+    network = own_network(model, options, cache=cache_folder())
+    if options.temperature is not None:
+        network.card = dataclasses.replace(network.card, temperature=options.temperature)
+    _make_folder(target.parent)
+    save_network(network, target, is_half=precision == "fp16")
+    card = network.card
+    click.echo(f"written:    {target}, {target.stat().st_size / 1e6:.1f} MB, {card.name}, {card.licence}")
 
 
 def _make_folder(folder: Path) -> None:

@@ -10,8 +10,8 @@ import click
 
 from perception_fm.cli import EXIT_CHECK_FAILED
 from perception_fm.errors import ModelError
-from perception_fm.models.cache import cache_folder, exported_path
-from perception_fm.models.locate import is_exported, next_step
+from perception_fm.models.cache import cache_folder
+from perception_fm.models.locate import next_step, ready_file
 from perception_fm.models.lock import is_pulled, read_lock
 from perception_fm.models.zoo import Part, ZooEntry, entry_named
 from perception_fm.models.zoo_entries import DEFAULT, ZOO
@@ -208,14 +208,14 @@ def _heads(heads: tuple[str, ...]) -> str:
 
 
 def _here(entry: ZooEntry, cache: Path) -> str:
-    if is_exported(entry, cache):
-        return "exported"
+    if ready_file(entry, cache):
+        return "included" if entry.kind == "bundled" else "exported"
     return "pulled" if is_pulled(entry, cache) else "-"
 
 
 def _record(entry: ZooEntry, cache: Path) -> dict[str, Any]:
     """Everything about an entry; None where nothing has been seen."""
-    licence = entry.licence
+    licence, file = entry.licence, ready_file(entry, cache)
     return {
         "name": entry.name,
         "summary": entry.summary,
@@ -238,7 +238,7 @@ def _record(entry: ZooEntry, cache: Path) -> dict[str, Any]:
         "size_mb": round(entry.size_mb, 1),
         "parts": [_part_record(part, cache) for part in entry.parts],
         "is_pulled": is_pulled(entry, cache),
-        "exported": str(exported_path(entry.name, cache)) if is_exported(entry, cache) else None,
+        "exported": None if file is None else str(file),
         "commands": list(entry.commands),
         "note": entry.note,
     }
@@ -289,4 +289,5 @@ def _lines(record: dict[str, Any]) -> list[str]:
         lines.append(f"             {part['licence']}; RGB / 255 normalised by mean {part['mean']}, std {part['std']}")
     if record["note"]:
         lines.append(f"  note       {record['note']}")
-    return [*lines, *(f"  get it     {one}" for one in record["commands"])]
+    ways = record["commands"] or ["it comes with the package"]
+    return [*lines, *(f"  get it     {one}" for one in ways)]

@@ -1,9 +1,11 @@
-"""Where pulled weights, exported models and the lock lie: one folder per user."""
+"""Where model files lie: in the package; pulled weights, exported models and the lock in one folder per user."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+_PACKAGED = Path(__file__).resolve().parent / "weights"
 
 
 def cache_folder() -> Path:
@@ -16,6 +18,11 @@ def cache_folder() -> Path:
 def weights_folder(repo: str, cache: Path) -> Path:
     """Of one hub repository, shared by all entries that use it."""
     return cache / "weights" / repo.replace("/", "--")
+
+
+def packaged_path(name: str, suffix: str = ".onnx") -> Path:
+    """A file of a model that comes with the package; it need not exist."""
+    return _PACKAGED / f"{name}{suffix}"
 
 
 def exported_path(name: str, cache: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from perception_fm.errors import ModelError
-from perception_fm.models.cache import cache_folder
+from perception_fm.models.cache import cache_folder, packaged_path
 from perception_fm.models.card import ModelCard
 from perception_fm.models.lock import is_pulled
 from perception_fm.models.network.encoders import ENCODERS
@@ -34,15 +34,14 @@ class ExportOptions:
 def exportable(name: str, options: ExportOptions, *, cache: Path | None = None) -> tuple[nn.Module, ModelCard]:
     """The raw network of `name`, in evaluation mode, and the card of its file.
 
-    `name`: a `.safetensors` file of a multi-head network; an encoder, which gets untrained heads; or a pulled model of
-    the zoo. Raises `ModelError` for what is unknown, not pulled, cannot take the size, or has no coarse stage.
+    `name`: a `.safetensors` file of a multi-head network, or the bundled one; an encoder, which gets untrained heads;
+    or a pulled model of the zoo. Raises `ModelError` for what is unknown, not pulled, cannot take the size, or has no
+    coarse stage.
     """
     cache = cache or cache_folder()
     network: nn.Module
-    if name.endswith(".safetensors"):
-        network, card = _staged(load_network(Path(name)), options)
-    elif name in ENCODERS or (name in ZOO and ZOO[name].kind == "bundled"):
-        network, card = _staged(_untrained(name, options, cache), options)
+    if is_own(name):
+        network, card = own_network(name, options, cache=cache).at_stage(options.stage)
     else:
         from perception_fm.models.foundation.network import zoo_network
 
@@ -54,21 +53,28 @@ def exportable(name: str, options: ExportOptions, *, cache: Path | None = None) 
     return network, card
 
 
-def _staged(network: MultiHeadNetwork, options: ExportOptions) -> tuple[nn.Module, ModelCard]:
+def is_own(name: str) -> bool:
+    """Whether `name` is a multi-head network of this project: a checkpoint, the bundled one, or an encoder for it."""
+    return name.endswith(".safetensors") or name in ENCODERS or (name in ZOO and ZOO[name].kind == "bundled")
+
+
+def own_network(name: str, options: ExportOptions, *, cache: Path) -> MultiHeadNetwork:
+    """The network of a name that `is_own`, with the input size of `options`. Raises as `exportable` does."""
+    if name in ENCODERS:
+        network = _untrained(name, cache)
+    else:
+        network = load_network(Path(name) if name.endswith(".safetensors") else packaged_path(name, ".safetensors"))
     card = network.card
     network.set_input_size(options.width or card.input_width, options.height or card.input_height)
-    return network.at_stage(options.stage)
+    return network
 
 
-def _untrained(name: str, options: ExportOptions, cache: Path) -> MultiHeadNetwork:
+def _untrained(encoder: str, cache: Path) -> MultiHeadNetwork:
     """Heads that nothing has trained, on the best encoder weights that lie here."""
-    encoder = name if name in ENCODERS else ZOO[name].encoder
     state = None
     if not ENCODERS[encoder].has_packaged_weights and encoder in ZOO and is_pulled(ZOO[encoder], cache):
         from perception_fm.models.foundation.network import backbone_state
 
         state = backbone_state(ZOO[encoder], cache=cache)
     is_pretrained = state is not None or ENCODERS[encoder].has_packaged_weights
-    network = build_network(encoder, pretrained_encoder=is_pretrained, seed=_SEED, encoder_state=state)
-    network.card = dataclasses.replace(network.card, name=name)
-    return network
+    return build_network(encoder, pretrained_encoder=is_pretrained, seed=_SEED, encoder_state=state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from perception_fm.errors import ModelError
-from perception_fm.models.cache import cache_folder, exported_path
+from perception_fm.models.cache import cache_folder, exported_path, packaged_path
 from perception_fm.models.lock import is_pulled
 from perception_fm.models.zoo import ZooEntry, entry_named
 
@@ -13,8 +13,9 @@ from perception_fm.models.zoo import ZooEntry, entry_named
 def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Path:
     """The ONNX file that is meant; its content is not looked at.
 
-    What ends in .onnx or holds a slash is a path, anything else the name of an exported model. Raises `ModelError` with
-    one line that says what to do for a file that is not there, an unknown name, and a model that is not exported yet.
+    What ends in .onnx or holds a slash is a path, anything else the name of a model that comes with the package or was
+    exported. Raises `ModelError` with one line that says what to do for a file that is not there, an unknown name, and
+    a model that is not exported yet.
     """
     text = str(name_or_path)
     if text.endswith(".onnx") or "/" in text:
@@ -24,11 +25,16 @@ def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Pat
         if path.suffix != ".onnx":
             raise ModelError(f"{path} is not an ONNX file; make one with perception-fm export")
         return path
+    path = packaged_path(text)
+    if path.is_file():
+        return path
     cache = cache or cache_folder()
     path = exported_path(text, cache)
     if path.is_file():
         return path
     entry = entry_named(text)
+    if entry.kind == "bundled":
+        raise ModelError(f"the package lacks its model {packaged_path(text)}: install it again")
     raise ModelError(f"model {entry.name} is not ready here: {next_step(entry, cache)}")
 
 
@@ -41,6 +47,7 @@ def next_step(entry: ZooEntry, cache: Path) -> str:
     return f"perception-fm export {entry.name}"
 
 
-def is_exported(entry: ZooEntry, cache: Path) -> bool:
-    """Whether its ONNX file is there."""
-    return exported_path(entry.name, cache).is_file()
+def ready_file(entry: ZooEntry, cache: Path) -> Path | None:
+    """Its ONNX file, of the package or exported; None where it has to be made."""
+    files = (packaged_path(entry.name), exported_path(entry.name, cache))
+    return next((path for path in files if path.is_file()), None)

@@ -39,7 +39,7 @@ def pull(entry: ZooEntry, *, cache: Path | None = None, endpoint: str | None = N
     for files that were changed here, and for a full disk; what is incomplete is never taken for whole.
     """
     if not entry.parts:
-        raise ModelError(f"{entry.name} is not on a hub: {' or '.join(entry.commands)}")
+        raise ModelError(f"{entry.name} comes with the package: there is nothing to pull")
     cache = cache or cache_folder()
     return {part.role: _pull_files(part.weights, cache, endpoint) for part in entry.parts}
 

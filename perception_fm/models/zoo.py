@@ -75,7 +75,7 @@ class ZooEntry:
     `size_multiple`: what height and width of an export must be multiples of. `focal_px`: focal length in pixels of the
     model input for which its metres hold (see `ModelCard.canonical_focal_px`); `focal_per_height`: the same as a
     multiple of the input's height, for models that know the field of view only. `heads`: what it puts out, none for a
-    backbone. `commands`: how a user comes by its file.
+    backbone. `commands`: how a user comes by its file, none where it comes with the package.
     """
 
     name: str

@@ -107,10 +107,9 @@ _ENTRIES = (
         size_multiple=32,
         output_stride=4,
         heads=("depth", "depth_log_variance", "label", "confidence", "normals", "painted"),
-        commands=("perception-fm export bundled",),
-        is_trained=False,
+        commands=(),
         focal_px=500.0,
-        note="encoder pretrained on ImageNet, heads NOT trained: it runs, its answers mean nothing yet",
+        note="trained on rendered frames and one drive of PandaSet; docs/model_card.md has its figures and failures",
     ),
     ZooEntry(
         name="dav2_segformer",

@@ -21,7 +21,7 @@ from perception_fm.evaluation.key_frames import KeyFrames
 from perception_fm.evaluation.output_folder import output_folder
 from perception_fm.evaluation.report import write_report
 from perception_fm.evaluation.results import RunResult, frame_record, write_json
-from perception_fm.models.loaded import load_model
+from perception_fm.models.loaded import LoadedModel, load_model
 from perception_fm.ros.lockstep import LockstepRunner
 from perception_fm.ros.step import Step
 from perception_fm.types import CameraFrame, PerceptionResult
@@ -53,11 +53,15 @@ def run_bag(
     asked for a result without it), or the output cannot be written; then there is no output.
     """
     with output_folder(output, overwrite=overwrite) as folder, contextlib.ExitStack() as stack:
-        model = load_model(config.model, config.backend, on_model)
-        stack.callback(model.close)
-        if model.refusal:
-            raise PerceptionError(f"model {config.model}: {model.refusal}")
-        runner = stack.enter_context(LockstepRunner(bag, config, camera, model))
+
+        def load() -> LoadedModel:
+            model = load_model(config.model, config.backend, on_model)
+            stack.callback(model.close)
+            if model.refusal:
+                raise PerceptionError(f"model {config.model}: {model.refusal}")
+            return model
+
+        runner = stack.enter_context(LockstepRunner(bag, config, camera, load))
         document, pictures = _run(runner, bag, folder, has_video, progress)
         write_report(folder, document, pictures.chosen(), VIDEO_NAME if has_video else None)
         write_json(folder / RESULT_NAME, document)

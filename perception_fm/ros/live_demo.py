@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -81,6 +82,15 @@ class LiveAnswers:
         """Age of every answered image when its outputs were published."""
         return [self.outputs["status"][stamp].stamp_to_publish_age_s for stamp in self.answered_ns]
 
+    def network(self) -> str:
+        """What the node says of its network: model, runtime, precision and median time, or none."""
+        statuses = [self.outputs["status"][stamp] for stamp in self.answered_ns]
+        spent_ms = [item.latency_ms for status in statuses for item in status.latency if item.stage == "network"]
+        if not spent_ms:
+            return "none, geometry only"
+        last = statuses[-1]
+        return f"{last.model} in {last.backend}, {last.precision}, median {np.nanmedian(spent_ms):.0f} ms a frame"
+
     def first_confirmed(self) -> tuple[int, Any] | None:
         """Stamp and message of the first confirmed obstacle, the nearest one of that frame."""
         for stamp, message in sorted(self.outputs["obstacles"].items()):
@@ -91,9 +101,9 @@ class LiveAnswers:
 
 
 def play_to_live_node(
-    bag: Path, on_time: Callable[[float, float], None] = lambda elapsed_s, total_s: None
+    bag: Path, model: str, on_time: Callable[[float, float], None] = lambda elapsed_s, total_s: None
 ) -> LiveAnswers:
-    """Starts the node, plays the only camera of `bag` in real time, collects the answers, ends the node.
+    """Starts the node with `model`, plays the only camera of `bag` in real time, collects the answers, ends the node.
 
     `on_time` hears the bag time that has passed and its total. Raises `BagError` for an unusable bag and
     `PerceptionError` where the node does not start.
@@ -104,7 +114,7 @@ def play_to_live_node(
         is_compressed = reader.topics[topics.image].endswith("CompressedImage")
         stamps, frame_id = _images(reader, topics, CompressedImage if is_compressed else Image)
         answers = LiveAnswers(stamps)
-        parameters = _parameters(reader, frame_id, is_compressed)
+        parameters = _parameters(reader, frame_id, is_compressed, model)
         played = (topics.image, topics.camera_info, topics.odometry, topics.twist, topics.imu)
         options = ReplayOptions(topics=tuple(topic for topic in played if topic))
         context = rclpy.Context()
@@ -175,11 +185,11 @@ def _images(reader: BagReader, topics: BagTopics, image_type: type) -> tuple[fro
     return frozenset(stamp_ns(header.stamp) for header in headers), headers[0].frame_id
 
 
-def _parameters(reader: BagReader, frame_id: str, is_compressed: bool) -> dict[str, Any]:
+def _parameters(reader: BagReader, frame_id: str, is_compressed: bool, model: str) -> dict[str, Any]:
     """What the node needs to know of the bag. Its mounting goes as parameters: `tf2_ros` may not be installed."""
     transport = "compressed" if is_compressed else "raw"
     mounting = mounting_parameters(reader, NodeConfig().base_frame, frame_id)
-    return {"autostart": True, "use_sim_time": True, "image_transport": transport, **mounting}
+    return {"autostart": True, "use_sim_time": True, "model": model, "image_transport": transport, **mounting}
 
 
 def _remappings(topics: BagTopics) -> dict[str, str]:

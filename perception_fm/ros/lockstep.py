@@ -7,7 +7,7 @@ latencies in `status`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,23 +37,23 @@ _NOT_RECORDED = ("overlay",)  # as large as the input, and drawn again from the 
 class LockstepRunner:
     """Runs one camera of a bag; use it in a `with` block.
 
-    `model`: what `config.model` names, loaded by the caller, who closes it; None: geometry only.
+    `load`: gives what `config.model` names, once the bag has proved usable; the caller closes it; else geometry only.
     `config.camera_name` is replaced by the camera that was found. Raises `BagError` for a bag that cannot be read or
     lacks images or calibration.
     """
 
     def __init__(
-        self, bag: Path, config: NodeConfig, camera: str | None = None, model: LoadedModel | None = None
+        self, bag: Path, config: NodeConfig, camera: str | None = None, load: Callable[[], LoadedModel] = LoadedModel
     ) -> None:
         self._reader = BagReader(bag)
         try:
             types, counts = self._reader.topics, self._reader.counts
             self.topics = find_topics(counts, types, camera)
+            self.model = load()
         except BaseException:
             self._reader.close()
             raise
         self.config = dataclasses.replace(config, camera_name=self.topics.camera)
-        self.model = LoadedModel() if model is None else model
         self._outputs = [output for output in outputs_for(self.model.state.heads) if output.topic not in _NOT_RECORDED]
         self.image_count = counts[self.topics.image]
         is_compressed = types[self.topics.image].endswith("CompressedImage")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perception_fm.errors import DatasetError, ModelError
-from perception_fm.models.cache import cache_folder
+from perception_fm.models.cache import cache_folder, packaged_path
 from perception_fm.models.locate import next_step
 from perception_fm.models.lock import is_pulled
 from perception_fm.models.network.encoders import ENCODERS, encoder_spec
@@ -24,7 +24,6 @@ _LAYOUTS = (
     ("cityscapes", ("leftImg8bit",)),
     ("kitti", ("*/*_sync", "training/semantic")),
 )
-_BUNDLED = Path(__file__).resolve().parents[1] / "models" / "weights" / "bundled.safetensors"
 
 
 def first_network(config: TrainConfig) -> MultiHeadNetwork:
@@ -62,8 +61,8 @@ def tuning_settings(model: str) -> dict[str, Any]:
 
     Raises `ModelError` for anything else.
     """
-    path = _BUNDLED if model == "bundled" else Path(model)
-    if path.suffix == ".safetensors" and (path.is_file() or model != "bundled"):
+    path = packaged_path(model, ".safetensors") if model == "bundled" else Path(model)
+    if path.suffix == ".safetensors":
         card = load_network(path).card
         return {
             "initial": str(path.resolve()),
@@ -71,10 +70,9 @@ def tuning_settings(model: str) -> dict[str, Any]:
             "width_px": card.input_width,
             "height_px": card.input_height,
         }
-    encoder = ZOO["bundled"].encoder if model == "bundled" else model
-    if encoder in ENCODERS:
+    if model in ENCODERS:
         # Heads that know nothing yet need the whole encoder, and the usual rates.
-        return {"encoder": encoder, "schedule": {"frozen_stages": 0, "learning_rate": 1e-3}}
+        return {"encoder": model, "schedule": {"frozen_stages": 0, "learning_rate": 1e-3}}
     if model in ZOO:
         raise ModelError(
             f"{model} is a finished {ZOO[model].kind} with heads of its own: tune a checkpoint of perception-fm train, "

@@ -77,13 +77,48 @@ def test_untrained_encoder_goes_where_the_node_looks_for_it_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--size", "64x32", "--stage", "coarse", "--precision", "fp16", "--temperature", "2.5"]
-    assert main(["export", "bundled", *arguments]) == 0
-    path = tmp_path / "cache" / "perception_fm" / "models" / "bundled.onnx"
+    assert main(["export", "efficientnet_lite0", *arguments]) == 0
+    path = tmp_path / "cache" / "perception_fm" / "models" / "efficientnet_lite0.onnx"
     card = read_model_file(path).card
-    assert (card.name, card.encoder, card.is_trained) == ("bundled", "efficientnet_lite0", False)
+    assert (card.encoder, card.is_trained) == ("efficientnet_lite0", False)
     assert (card.input_width, card.input_height, card.output_stride) == (64, 32, 16)
     assert (card.stage, card.precision, card.temperature) == ("coarse", "fp16", 2.5)
     assert "heads are NOT trained" in capsys.readouterr().out
+
+
+def test_bundled_model_of_another_size_is_written_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "bundled", "--size", "64x32"]) == 0
+    card = read_model_file(tmp_path / "bundled.onnx").card
+    assert (card.name, card.is_trained, card.input_width, card.input_height) == ("bundled", True, 64, 32)
+    assert "written:    bundled.onnx" in capsys.readouterr().out
+
+
+def test_weights_in_fp16_are_half_as_large_and_as_good(checkpoint: Path, tmp_path: Path) -> None:
+    half, again = tmp_path / "new" / "half.safetensors", tmp_path / "again.safetensors"
+    assert main(["export", str(checkpoint), "-o", str(half), "--precision", "fp16", "--temperature", "2"]) == 0
+    assert half.stat().st_size < 0.55 * checkpoint.stat().st_size
+    network = weights.load_network(half)
+    assert network.card.temperature == 2.0
+    assert {value.dtype for value in network.state_dict().values() if value.is_floating_point()} == {torch.float32}
+    for name, value in weights.load_network(checkpoint).state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, rtol=1e-3, atol=1e-6)
+    assert main(["export", str(half), "-o", str(again), "--precision", "fp16"]) == 0
+    assert all(torch.equal(*pair) for pair in zip(*(weights.load_network(p).parameters() for p in (half, again))))
+
+
+@pytest.mark.parametrize(
+    "arguments", [("bundled", "--stage", "coarse"), ("dav2_small_outdoor",), ("bundled", "--precision", "int8")]
+)
+def test_what_is_no_weights_file_of_a_whole_network_is_refused(
+    arguments: tuple[str, ...], bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = ["--calibration", str(bag)] if "int8" in arguments else []
+    assert main(["export", *arguments, *extra, "-o", str(tmp_path / "a.safetensors")]) == EXIT_BAD_INPUT
+    assert "weights are written in fp32 or fp16" in capsys.readouterr().err
+    assert not (tmp_path / "a.safetensors").exists()
 
 
 def test_int8_is_calibrated_on_the_images_of_a_bag(checkpoint: Path, bag: Path, tmp_path: Path) -> None:

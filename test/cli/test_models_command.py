@@ -27,15 +27,15 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_list_warns_of_licences_and_says_what_is_here(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    file = exported_path("bundled", tmp_path)
+    file = exported_path("eomt_dinov2", tmp_path)
     file.parent.mkdir()
     file.touch()
     rows = {line.split()[0]: line for line in run(capsys, "list", "--cache", str(tmp_path)).splitlines()[1:]}
     assert list(rows) == list(ZOO)
     assert " NO " in rows["dav2_segformer"]
     assert " yes " in rows["dav2_small_outdoor"]
-    assert "exported" in rows["bundled"]
-    assert "NOT trained" in rows["bundled"]
+    assert " exported " in rows["eomt_dinov2"]
+    assert " included " in rows["bundled"]
 
 
 def test_list_for_programs_has_every_entry_with_its_terms(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_unknown_model_is_one_line_and_status_2(capsys: pytest.CaptureFixture[st
     assert "Missing argument" in refusal(capsys, "info")
 
 
-def test_model_of_this_project_is_exported_not_pulled(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_model_of_the_package_is_not_pulled(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("huggingface_hub", reason="pulling needs the extra `models`")
-    assert "perception-fm export bundled" in refusal(capsys, "pull", "bundled", "--cache", str(tmp_path))
+    assert "comes with the package" in refusal(capsys, "pull", "bundled", "--cache", str(tmp_path))
 
 
 def test_damaged_lock_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from perception_fm.evaluation.scenario_suite import CaseFolder, chosen_cases, ev
 from perception_fm.evaluation.scenario_truth import read_truth
 from perception_fm.evaluation.wall_in_bag import bag_wall_distances
 
-CONFIG = NodeConfig()
+CONFIG = NodeConfig(model="none")
 
 
 class Pipeline:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from perception_fm.errors import ModelError
-from perception_fm.models.cache import exported_path, weights_folder
+from perception_fm.models import locate
+from perception_fm.models.cache import exported_path, packaged_path, weights_folder
 from perception_fm.models.locate import resolve_model
 from perception_fm.models.lock import Locked, sha256_of, write_lock
 from perception_fm.models.zoo_entries import ZOO
@@ -30,7 +31,7 @@ def test_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no model file"):
         resolve_model(tmp_path / "gone.onnx")
     with pytest.raises(ModelError, match="there is no model file"):
-        resolve_model("bundled.onnx")
+        resolve_model("gone.onnx")
 
 
 def test_file_of_another_kind_names_the_export(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_file_of_another_kind_names_the_export(tmp_path: Path) -> None:
         resolve_model(tmp_path / "weights.safetensors")
 
 
-@pytest.mark.parametrize("name", ["bundled", "efficientnet_lite2"])  # an encoder may be exported, but is not in the zoo
+@pytest.mark.parametrize("name", ["eomt_dinov2", "efficientnet_lite2"])  # an encoder is not in the zoo
 def test_exported_model_is_found_by_its_name(name: str, tmp_path: Path) -> None:
     file = exported_path(name, tmp_path)
     file.parent.mkdir()
@@ -47,10 +48,22 @@ def test_exported_model_is_found_by_its_name(name: str, tmp_path: Path) -> None:
     assert resolve_model(name, cache=tmp_path) == file
 
 
+def test_bundled_model_is_that_of_the_package_whatever_was_exported(tmp_path: Path) -> None:
+    file = exported_path("bundled", tmp_path)
+    file.parent.mkdir()
+    file.touch()
+    assert resolve_model("bundled", cache=tmp_path) == packaged_path("bundled")
+
+
+def test_package_without_its_model_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locate, "packaged_path", lambda name: tmp_path / f"{name}.onnx")
+    with pytest.raises(ModelError, match=r"the package lacks its model .*/bundled.onnx: install it again"):
+        resolve_model("bundled", cache=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("bundled", "perception-fm export bundled"),
         ("dav2_segformer", "perception-fm models pull dav2_segformer"),
         ("dinov2_base", "perception-fm models pull dinov2_base"),
     ],

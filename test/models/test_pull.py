@@ -203,7 +203,7 @@ def test_onnx_file_brings_the_weights_beside_it_but_no_other_precision(hub: Fake
 
 
 def test_bundled_model_is_not_on_a_hub(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="perception-fm export bundled"):
+    with pytest.raises(ModelError, match="comes with the package"):
         pull(ZOO["bundled"], cache=tmp_path)
 
 

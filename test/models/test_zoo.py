@@ -57,11 +57,6 @@ def test_what_has_not_been_seen_is_null_and_what_is_stated_has_a_source(name: st
         assert (one.class_names, one.train_ids) == (CITYSCAPES_CLASSES, tuple(range(19)))
 
 
-def test_bundled_model_says_that_its_heads_are_not_trained() -> None:
-    assert not ZOO["bundled"].is_trained
-    assert "NOT trained" in ZOO["bundled"].note
-
-
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.ckpt", "weights.pth", "*"])
 def test_pickle_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(ModelError, match="refused"):

@@ -144,6 +144,7 @@ def make_rig() -> Iterator[Callable[..., Rig]]:
     rigs: list[Rig] = []
 
     def make(**overrides: Any) -> Rig:
+        overrides.setdefault("model", "none")
         # A subscription that changes its reliability in the middle of a test may miss the one image that is sent.
         overrides.setdefault("image_reliability", "reliable")
         rigs.append(Rig({name.replace("__", "."): value for name, value in overrides.items()}))

@@ -16,7 +16,7 @@ from perception_fm.errors import PerceptionError
 from perception_fm.ros import live_demo
 from perception_fm.ros.live_demo import LiveAnswers, play_to_live_node
 from perception_fm.ros.node_process import NodeProcess
-from perception_fm_msgs.msg import FakeWallReport, FreeSpace, Obstacle, ObstacleArray, PerceptionStatus
+from perception_fm_msgs.msg import FakeWallReport, FreeSpace, Obstacle, ObstacleArray, PerceptionStatus, StageLatency
 
 
 def answers_for(stamps: list[int], played: list[int], **changes: Any) -> LiveAnswers:
@@ -26,7 +26,10 @@ def answers_for(stamps: list[int], played: list[int], **changes: Any) -> LiveAns
         answers.outputs["fake_wall"][stamp] = FakeWallReport(state=changes.get("state", FakeWallReport.UNVERIFIED))
         answers.outputs["free_space"][stamp] = FreeSpace(verified_free_distance_m=changes.get("free_m", 0.0))
         answers.outputs["obstacles"][stamp] = ObstacleArray(obstacles=changes.get("obstacles", []))
-        answers.outputs["status"][stamp] = PerceptionStatus(stamp_to_publish_age_s=0.02, dropped_count=1)
+        answers.outputs["status"][stamp] = PerceptionStatus(
+            stamp_to_publish_age_s=0.02, dropped_count=1, model="mine", backend="onnxruntime", precision="fp32",
+            latency=[StageLatency(stage="network", latency_ms=ms) for ms in changes.get("network_ms", [])],
+        )  # fmt: skip
     return answers
 
 
@@ -56,6 +59,12 @@ def test_first_confirmed_obstacle_is_told_with_its_time() -> None:
     assert "median 20 ms" in text
 
 
+def test_network_is_told_with_its_time() -> None:
+    answers = answers_for([10, 20], played=[10, 20], network_ms=[12.0])
+    assert "network: mine in onnxruntime, fp32, median 12 ms a frame" in live_lines(answers)
+    assert "network: none, geometry only" in live_lines(answers_for([10], played=[10]))
+
+
 def test_silence_and_foreign_claims_fail_the_demo(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,11 +73,11 @@ def test_silence_and_foreign_claims_fail_the_demo(
         (answers_for([], played=[10]), "no image got all of its outputs"),
         (answers_for([10, 15], played=[10], free_m=5.0), "1 outputs claim something at stamps that no image has"),
     ):
-        monkeypatch.setattr(live_demo, "play_to_live_node", lambda bag, on_time, answers=answers: answers)
+        monkeypatch.setattr(live_demo, "play_to_live_node", lambda bag, model, on_time, answers=answers: answers)
         assert main(["demo", "-o", str(tmp_path / "out")]) == EXIT_CHECK_FAILED
         assert text in capsys.readouterr().out
     answers = answers_for([10], played=[10])
-    monkeypatch.setattr(live_demo, "play_to_live_node", lambda bag, on_time: answers)
+    monkeypatch.setattr(live_demo, "play_to_live_node", lambda bag, model, on_time: answers)
     assert main(["demo", "-o", str(tmp_path / "out")]) == 0
 
 
@@ -102,9 +111,10 @@ def test_live_node_answers_a_played_bag_with_its_stamps(tmp_path: Path, messages
                 ("/camera/front/image_raw", messages.image(stamp), "sensor_msgs/msg/Image"),
             ):
                 writer.write(topic, stamp, serialize_message(message), kind)
-    answers = play_to_live_node(path)
+    answers = play_to_live_node(path, "bundled")
     assert answers.image_stamps_ns == frozenset(stamps)
     # Tiny images five times a second: every one can be answered, and not one output may carry another stamp.
     assert answers.answered_ns == stamps
     assert answers.foreign_claims == 0
+    assert answers.network().startswith("bundled in ")
     assert np.isfinite(answers.ages_s).all()

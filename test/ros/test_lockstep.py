@@ -39,6 +39,8 @@ KINDS = {OUTPUT_PREFIX + output.topic: output.message_type for output in OUTPUTS
 
 MakeBag = Callable[..., Path]
 
+GEOMETRY = NodeConfig(model="none")
+
 
 @pytest.fixture
 def make_bag(tmp_path: Path, messages: Any) -> MakeBag:
@@ -108,14 +110,14 @@ def without_latency(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_compressed", [False, True])
 def test_every_image_becomes_one_step_with_its_stamp(make_bag: MakeBag, messages: Any, is_compressed: bool) -> None:
-    with LockstepRunner(make_bag(is_compressed=is_compressed), NodeConfig()) as runner:
+    with LockstepRunner(make_bag(is_compressed=is_compressed), GEOMETRY) as runner:
         steps = list(runner.steps())
     assert [step.result.stamp_ns for step in steps] == [messages.start_ns + n * PERIOD_NS for n in range(FRAMES)]
     assert all(step.frame is not None for step in steps)
 
 
 def test_odometry_of_the_image_instant_and_static_transforms_are_known_to_the_first_frame(make_bag: MakeBag) -> None:
-    with LockstepRunner(make_bag(), NodeConfig()) as runner:
+    with LockstepRunner(make_bag(), GEOMETRY) as runner:
         first = next(iter(runner.steps())).frame
     assert first is not None
     assert first.ego is not None
@@ -135,7 +137,7 @@ def test_mounting_from_config_without_tf(make_bag: MakeBag) -> None:
 
 def test_two_runs_are_equal_but_for_latencies(make_bag: MakeBag, tmp_path: Path) -> None:
     bag = make_bag()
-    documents = [run_bag(bag, tmp_path / name, NodeConfig(), has_video=False) for name in ("a", "b")]
+    documents = [run_bag(bag, tmp_path / name, GEOMETRY, has_video=False) for name in ("a", "b")]
     assert json.dumps(without_latency(documents[0])) == json.dumps(without_latency(documents[1]))
     written = []
     for name in ("a", "b"):
@@ -150,7 +152,7 @@ def test_two_runs_are_equal_but_for_latencies(make_bag: MakeBag, tmp_path: Path)
 
 
 def test_output_bag_holds_the_nodes_own_messages_with_input_stamps(make_bag: MakeBag, tmp_path: Path) -> None:
-    run_bag(make_bag(), tmp_path / "out", NodeConfig(), has_video=False)
+    run_bag(make_bag(), tmp_path / "out", GEOMETRY, has_video=False)
     with BagReader(tmp_path / "out" / "output_bag") as reader:
         counts = reader.counts
         stamps = {
@@ -177,7 +179,7 @@ def test_run_writes_everything_and_the_video_plays(make_bag: MakeBag, tmp_path: 
 
 
 def test_refused_image_is_counted_and_explicitly_unknown(make_bag: MakeBag, tmp_path: Path) -> None:
-    document = run_bag(make_bag(bad_frame=3), tmp_path / "out", NodeConfig(), has_video=False)
+    document = run_bag(make_bag(bad_frame=3), tmp_path / "out", GEOMETRY, has_video=False)
     assert document["summary"]["refused_inputs"] == {"bad_image": 1}
     frame = document["frames"][3]
     assert (frame["state"], frame["mode"]) == ("UNVERIFIED", Mode.UNTRUSTED.name)
@@ -186,7 +188,7 @@ def test_refused_image_is_counted_and_explicitly_unknown(make_bag: MakeBag, tmp_
 
 
 def test_missing_odometry_is_named_in_every_frame(make_bag: MakeBag, tmp_path: Path) -> None:
-    document = run_bag(make_bag(has_odometry=False), tmp_path / "out", NodeConfig(), has_video=False)
+    document = run_bag(make_bag(has_odometry=False), tmp_path / "out", GEOMETRY, has_video=False)
     reasons = Counter(reason for frame in document["frames"] for reason in frame["reasons"])
     assert reasons["no odometry near the image stamp"] == FRAMES
 
@@ -194,12 +196,12 @@ def test_missing_odometry_is_named_in_every_frame(make_bag: MakeBag, tmp_path: P
 def test_several_cameras_need_a_choice(make_bag: MakeBag) -> None:
     bag = make_bag(cameras=("front", "rear"))
     with pytest.raises(BagError, match="front, rear; choose one with --camera"):
-        LockstepRunner(bag, NodeConfig())
-    with LockstepRunner(bag, NodeConfig(), "rear") as runner:
+        LockstepRunner(bag, GEOMETRY)
+    with LockstepRunner(bag, GEOMETRY, "rear") as runner:
         assert runner.topics.image == "/camera/rear/image_raw"
         assert runner.config.camera_name == "rear"
     with pytest.raises(BagError, match="no single camera 'left'"):
-        LockstepRunner(bag, NodeConfig(), "left")
+        LockstepRunner(bag, GEOMETRY, "left")
 
 
 def test_missing_camera_info_and_missing_images_are_one_error() -> None:
@@ -265,7 +267,7 @@ def test_bag_without_a_usable_image_leaves_no_output(make_bag: MakeBag, tmp_path
         writer.write("/camera/front/image_raw", stamp, serialize_message(image), "sensor_msgs/msg/Image")
         writer.write("/camera/front/camera_info", stamp, info, "sensor_msgs/msg/CameraInfo")
     with pytest.raises(PerceptionError, match="no image on /camera/front/image_raw could be used"):
-        run_bag(path, tmp_path / "out", NodeConfig())
+        run_bag(path, tmp_path / "out", GEOMETRY)
     assert sorted(item.name for item in tmp_path.iterdir()) == ["broken"]
 
 

@@ -20,10 +20,17 @@ from perception_fm.models.network.multihead import MultiHeadNetwork, network_of
 _NAMED = 3  # tensors that a refusal lists
 
 
-def save_network(network: MultiHeadNetwork, path: Path) -> Path:
-    """`path` with weights and card. Raises `ModelError` for weights that are not finite and for a full disk."""
-    check_weights(network, network.card.name)
+def save_network(network: MultiHeadNetwork, path: Path, *, is_half: bool = False) -> Path:
+    """`path` with weights and card; `is_half`: the matrices in FP16, to be kept and shared, not to compute in.
+
+    Raises `ModelError` for weights that are not finite, in FP16 where that is asked for, and for a full disk.
+    """
     state = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
+    if is_half:
+        state = {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
+        network = network_of(network.card)
+        network.load_state_dict(state)
+    check_weights(network, network.card.name)
     return write_atomically(path, safetensors.torch.save(state, {METADATA_KEY: network.card.to_json()}))
 
 
