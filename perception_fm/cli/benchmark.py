@@ -45,8 +45,8 @@ _QUICK = _Plan(rendered=40, timed=40, memory=120, synthetic=6, network=10)
 @click.command(name="benchmark")
 @click.option("--quick", is_flag=True, help="Few frames: a look, not a measurement.")
 @click.option("--model", "models", metavar="NAME|FILE", multiple=True,
-              help="Model to time, of the zoo or an ONNX file; several are allowed.  [default: the untrained bundled "
-              "network in FP32 and INT8, where the extra models is installed]")
+              help="Model to time, of the zoo or an ONNX file; several are allowed.  [default: the bundled "
+              "network at 640x384 in FP32 and INT8, where the extra models is installed]")
 @click.option("--torch", "has_torch", is_flag=True,
               help="Also time the bundled network by torch.compile in the same run, on the GPU where there is one, and "
               "print the share of the roofline; compiling takes a minute.")
@@ -99,12 +99,12 @@ def _networks(
         paths, comparison = {name: resolve_model(name) for name in models}, None
         if not paths:
             try:
-                from perception_fm.evaluation.benchmark_models import compare_with_torch, untrained_models
+                from perception_fm.evaluation.benchmark_models import compare_with_torch, timed_models
             except ImportError as error:
                 click.echo(f"no network is measured: name one with --model, or install the extra models ({error})")
                 return {}, None
-            click.echo("exporting the bundled network, untrained, in FP32 and INT8")
-            paths = untrained_models(Path(folder), [frame.image for frame in frames])
+            click.echo("exporting the bundled network at 640x384 in FP32 and INT8")
+            paths = timed_models(Path(folder), [frame.image for frame in frames])
             if has_torch:
                 click.echo("compiling it with torch.compile")
                 comparison = compare_with_torch(paths["bundled fp32"], config.backend, count)

@@ -1,4 +1,4 @@
-"""The bundled network with untrained heads, to be timed: arithmetic costs the same without meaning. Needs PyTorch."""
+"""The bundled network at the size that networks are compared at, to be timed. Needs PyTorch."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from perception_fm.models.arithmetic import flops_per_image, peak_flops_per_s
 from perception_fm.models.export_file import convert_file, write_model_file
 from perception_fm.models.exportable import ExportOptions, exportable
 from perception_fm.models.heads import INPUT
+
+_OPTIONS = ExportOptions(640, 384)
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,17 @@ class TorchComparison:
         return self.gflops / (self.runtime.p50_ms * 1e-3) / self.peak_gflops_per_s
 
 
-def untrained_models(folder: Path, images: Sequence[NDArray[np.uint8]]) -> dict[str, Path]:
+def timed_models(folder: Path, images: Sequence[NDArray[np.uint8]]) -> dict[str, Path]:
     """By name, FP32 and INT8 (in the layout of ONNX Runtime, ranges set by `images`) in `folder`."""
-    network, card = exportable("bundled", ExportOptions())
+    network, card = exportable("bundled", _OPTIONS)
     fp32 = write_model_file(network, card, folder / "fp32.onnx")
     int8 = convert_file(fp32, folder / "int8.onnx", "int8", images=images, layout="onnxruntime")
     return {"bundled fp32": fp32, "bundled int8": int8}
 
 
 def compare_with_torch(fp32: Path, runtime: str, count: int) -> TorchComparison:
-    """The file `fp32` of `untrained_models` against `torch.compile` of the same network over `count` frames."""
-    network, card = exportable("bundled", ExportOptions())
+    """The file `fp32` of `timed_models` against `torch.compile` of the same network over `count` frames."""
+    network, card = exportable("bundled", _OPTIONS)
     frames, device = golden_frames(card), fastest_device()
     with open_backend(fp32, runtime=runtime) as backend, TorchBackend(network, card, device, is_compiled=True) as torch:
 
