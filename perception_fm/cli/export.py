@@ -111,7 +111,7 @@ def command(
 
     \b
     Examples:
-      perception-fm export bundled --size 640x384
+      perception-fm export bundled
       perception-fm export run7/best.safetensors -o road.onnx --precision fp16
       perception-fm export run7/best.safetensors -o road.safetensors --precision fp16
       perception-fm export bundled -o cpu.onnx --precision int8 --calibration drive/ --layout onnxruntime
