@@ -133,6 +133,9 @@ class FreeSpaceMemory:
             self._odds, matrix, (count, count), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=0.0
         )
         cells = np.full(odds.shape, UNKNOWN, np.int8)
-        cells[odds <= -_DECISION] = FREE
-        cells[odds >= _DECISION] = OCCUPIED
+        is_occupied = odds >= _DECISION
+        # An obstacle's edge lies anywhere in its cell, and the grids of odometry and vehicle half a cell askew.
+        margin = cv2.dilate(is_occupied.view(np.uint8), np.ones((3, 3), np.uint8))
+        cells[(odds <= -_DECISION) & (margin == 0)] = FREE
+        cells[is_occupied] = OCCUPIED
         return FreeSpaceGrid(cells, resolution, (start, start))

@@ -67,14 +67,14 @@ def polar_free_space(
     is_shown = surface != _OUTSIDE
     first = np.argmax(is_shown, axis=1)
     is_before = np.arange(len(ranges)) < first[:, None]
-    is_free = (surface == Surface.ROAD) & (ranges + 0.5 * STEP_M < obstacle[:, None])
+    is_free = (surface == Surface.ROAD) & (ranges + 0.5 * STEP_M < _beside(obstacle)[:, None])
     run = np.logical_and.accumulate(is_free | is_before, axis=1)
     last = run.sum(axis=1)  # steps up to the boundary, those before the image included
     is_any = is_shown.any(axis=1) & (last > first)
     free = np.where(is_any, ranges[np.maximum(last - 1, 0)], 0.0)
     inside = np.minimum(last, len(ranges) - 1)
     seen = surface[np.arange(len(bearings)), inside]
-    is_blocked = (obstacle <= ranges[inside] + 0.5 * STEP_M) | (seen == Surface.STANDING)
+    is_blocked = (_beside(obstacle) <= ranges[inside] + 0.5 * STEP_M) | (seen == Surface.STANDING)
     boundary = np.where(is_blocked, Boundary.OBSTACLE, Boundary.UNKNOWN)
     boundary = np.where(is_any & (last == len(ranges)) & ~is_blocked, Boundary.FREE_END, boundary)
     is_counted = run & ~is_before
@@ -126,6 +126,12 @@ def _seen(points: LabeledPoints, ground_m: FloatArray) -> tuple[NDArray[np.uint8
     cell = np.where(is_inside, row * camera.width + column, 0.0).astype(np.intp)
     surface = np.where(is_inside, points.surface.ravel()[cell], np.uint8(_OUTSIDE))
     return surface, points.confidence.ravel()[cell]
+
+
+def _beside(obstacle_m: FloatArray) -> FloatArray:
+    """The nearest (B,) of each sector and its neighbours: what stands reaches over the ground that is seen beside it."""
+    padded = np.pad(obstacle_m, 1, constant_values=np.inf)
+    return np.asarray(np.minimum(np.minimum(padded[:-2], padded[2:]), obstacle_m))
 
 
 def _nearest_standing(

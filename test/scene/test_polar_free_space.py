@@ -50,10 +50,10 @@ def test_box_ends_the_free_range_before_it_and_hides_what_is_behind():
     assert polar.obstacle_m[middle] == pytest.approx(20.0, abs=0.1)
     assert 20.0 - 4.0 * STEP_M < polar.free_m[middle] <= 20.0
     assert polar.boundary[middle] == Boundary.OBSTACLE
-    # Its sides: 1.2 m left and right of the camera, at 20 m.
+    # Its sides: 1.2 m left and right of the camera, at 20 m, and one sector more of each side.
     is_blocked = polar.boundary == Boundary.OBSTACLE
-    assert np.degrees(polar.bearing_rad[is_blocked]).min() == pytest.approx(-3.43, abs=0.8)
-    assert np.degrees(polar.bearing_rad[is_blocked]).max() == pytest.approx(3.43, abs=0.8)
+    assert np.degrees(polar.bearing_rad[is_blocked]).min() == pytest.approx(-3.43 - 0.76, abs=0.8)
+    assert np.degrees(polar.bearing_rad[is_blocked]).max() == pytest.approx(3.43 + 0.76, abs=0.8)
     assert (polar.free_m[~is_blocked] == REACH_M).all()
 
 
