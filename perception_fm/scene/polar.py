@@ -129,7 +129,7 @@ def _seen(points: LabeledPoints, ground_m: FloatArray) -> tuple[NDArray[np.uint8
 
 
 def _beside(obstacle_m: FloatArray) -> FloatArray:
-    """The nearest (B,) of each sector and its neighbours: what stands reaches over the ground that is seen beside it."""
+    """The nearest (B,) of each sector and its neighbours: what stands reaches over the ground beside it."""
     padded = np.pad(obstacle_m, 1, constant_values=np.inf)
     return np.asarray(np.minimum(np.minimum(padded[:-2], padded[2:]), obstacle_m))
 
