@@ -118,19 +118,19 @@ def _cluster(
     foot = base_from_camera.translation_m[:2]
     away = base[:, :2] - foot
     ranges = np.hypot(away[:, 0], away[:, 1])
-    middle = np.median(away, axis=0)
+    middle = away.mean(axis=0)
     bearing = float(np.arctan2(middle[1], middle[0]))
-    seen = np.unique(np.round(base[:, :2] / _VOXEL_M), axis=0) * _VOXEL_M
+    seen = _thinned(base[:, :2])
     yaw = _yaw(seen)
     along = seen @ np.array([np.cos(yaw), np.sin(yaw)])
     across = seen @ np.array([-np.sin(yaw), np.cos(yaw)])
-    (a0, a1), (c0, c1) = (np.quantile(side, [_OUTER, 1.0 - _OUTER]) for side in (along, across))
-    top = float(np.quantile(base[:, 2], 1.0 - _OUTER))
+    (a0, a1), (c0, c1) = _inner(along), _inner(across)
+    top = _inner(base[:, 2])[1]
     x = np.cos(yaw) * 0.5 * (a0 + a1) - np.sin(yaw) * 0.5 * (c0 + c1)
     y = np.sin(yaw) * 0.5 * (a0 + a1) + np.cos(yaw) * 0.5 * (c0 + c1)
     size = np.maximum([a1 - a0, c1 - c0, top], _LEAST_SIDE_M)
-    nearest = float(np.quantile(ranges, _OUTER))
-    share = np.nanmedian(points.height_sigma_m.ravel()[cells])  # of the height over the ground: a share of its own
+    nearest = _inner(ranges)[0]
+    share = float(points.height_sigma_m.ravel()[cells].mean())  # of the height over the ground: a share of its own
     label, probability = _class(points, cells)
     cell_m = nearest / points.camera.fx
     return Cluster(
@@ -163,10 +163,24 @@ def _yaw(ground_m: FloatArray) -> float:
     return (yaw + 0.5 * np.pi) % np.pi - 0.5 * np.pi
 
 
+def _thinned(ground_m: FloatArray) -> FloatArray:
+    """One of the points (N, 2) of each voxel."""
+    voxel = np.floor(ground_m / _VOXEL_M)
+    _, first = np.unique(voxel[:, 0] * 100_003.0 + voxel[:, 1], return_index=True)
+    return ground_m[first]
+
+
+def _inner(values: FloatArray) -> tuple[float, float]:
+    """Least and greatest of values (N,), without the outermost."""
+    ranked = np.sort(values)
+    out = int(_OUTER * len(ranked))
+    return float(ranked[out]), float(ranked[-1 - out])
+
+
 def _class(points: LabeledPoints, cells: NDArray[np.intp]) -> tuple[int, float]:
     """The class with the most confidence, and its share of the whole."""
     weights = np.bincount(points.label.ravel()[cells], points.confidence.ravel()[cells], minlength=UNKNOWN_LABEL + 1)
-    best = int(np.argmax(weights[:UNKNOWN_LABEL]))
+    best = int(np.argmax(weights[:-1]))
     probability = float(weights[best]) / (255.0 * len(cells))
     is_thing = best < len(CITYSCAPES_CLASSES) and CITYSCAPES_CLASSES[best] not in ("road", "sidewalk", "terrain", "sky")
     return (best, probability) if is_thing and probability >= 0.5 else (UNKNOWN_LABEL, float("nan"))

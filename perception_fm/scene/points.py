@@ -77,8 +77,8 @@ def relative_sigma(dense: DensePrediction) -> NDArray[np.float32]:
     """Standard deviation of the depth over the depth (h, w), NaN where there is none."""
     assert dense.depth_m is not None
     if dense.depth_std_m is None:
-        return np.where(np.isfinite(dense.depth_m), np.float32(_DEFAULT_SIGMA_SHARE), np.float32(np.nan))
-    return dense.depth_std_m / dense.depth_m
+        return np.asarray(np.where(np.isfinite(dense.depth_m), np.float32(_DEFAULT_SIGMA_SHARE), np.float32(np.nan)))
+    return np.asarray(dense.depth_std_m / dense.depth_m)
 
 
 def labeled_points(
@@ -137,7 +137,7 @@ def _confidence(dense: DensePrediction) -> NDArray[np.uint8]:
     if dense.confidence is not None:
         return dense.confidence
     assert dense.label is not None
-    return np.where(dense.label == UNKNOWN_LABEL, np.uint8(0), np.uint8(255))
+    return np.asarray(np.where(dense.label == UNKNOWN_LABEL, np.uint8(0), np.uint8(255)))
 
 
 def _bleeds(depth: NDArray[np.float32]) -> NDArray[np.bool_]:

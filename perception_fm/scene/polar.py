@@ -102,7 +102,7 @@ def _bearings(points: LabeledPoints, base_from_camera: RigidTransform) -> tuple[
     left, right = (float(one) for one in np.arctan2(np.sin(offset), np.cos(offset)))
     count = max(1, int((left - right) / max(_MIN_SECTOR_RAD, 1.0 / camera.fx)))
     width = (left - right) / count
-    return width, centre + right + width * (np.arange(count) + 0.5)
+    return width, np.asarray(centre + right + width * (np.arange(count) + 0.5), np.float64)
 
 
 def _ground_rays(
