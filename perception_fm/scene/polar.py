@@ -99,7 +99,8 @@ def _bearings(points: LabeledPoints, base_from_camera: RigidTransform) -> tuple[
     middle = np.array([0.0, 0.0, 1.0]) @ base_from_camera.rotation.T
     centre = float(np.arctan2(middle[1], middle[0]))
     offset = np.arctan2(rays[:, 1], rays[:, 0]) - centre
-    left, right = (float(one) for one in np.arctan2(np.sin(offset), np.cos(offset)))
+    right, left = sorted(float(one) for one in np.arctan2(np.sin(offset), np.cos(offset)))
+    left = max(left, right + _MIN_SECTOR_RAD)
     count = max(1, int((left - right) / max(_MIN_SECTOR_RAD, 1.0 / camera.fx)))
     width = (left - right) / count
     return width, np.asarray(centre + right + width * (np.arange(count) + 0.5), np.float64)
