@@ -71,7 +71,14 @@ def test_override_that_fits_nowhere_is_refused(text: str, message: str) -> None:
 def test_recipe_of_the_bundled_weights_is_valid(repository: Path) -> None:
     config = read_train_config(repository / "config" / "training" / "bundled.yaml", ["schedule.steps=1"])
     assert config.schedule.steps == 1
-    assert [one.name for one in config.training_sets] == ["driving", "pandaset_002"]
+    assert [one.name for one in config.training_sets] == ["driving", "pandaset_002", "pandaset_002_surround"]
+
+
+def test_recipe_of_the_comparison_judges_by_data_that_it_does_not_learn(repository: Path) -> None:
+    config = read_train_config(repository / "config" / "training" / "ablation.yaml")
+    judged = {one.name for one in config.validation_sets if one.split == "validation"}
+    assert judged == {"driving_validation", "pandaset_002", "camvid_train"}
+    assert judged.isdisjoint(one.name for one in config.training_sets)
 
 
 def test_recipe_for_own_drives_needs_only_data(repository: Path) -> None:
