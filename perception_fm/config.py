@@ -117,7 +117,7 @@ class SceneConfig:
         0.25, "what surely reaches higher over the ground stands in the way", low=0.05, high=2.0, live=True
     )
     clearance_m: float = setting(
-        2.5, "height of the vehicle and what it carries: what hangs higher is driven under", low=0.5, high=6.0, live=True
+        2.5, "height of the vehicle with its load: what hangs higher is driven under", low=0.5, high=6.0, live=True
     )
     min_confidence: float = setting(
         0.5, "of a class, for road to count as road and a thing as that thing", low=0.0, high=1.0, live=True
