@@ -177,7 +177,7 @@ class Obstacle:
     `centre_base_m` (3,); `size_m` (3,): length, width, height of a box turned by `yaw_rad` about base z.
     `velocity_mps` (3,) is over the ground, base axes. `class_id`: Cityscapes trainId, 255 unknown. `slope_rad` is the
     angle of its surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit.
-    `expansion` is e over `window_s`, so that time to contact = window_s / expansion. `track_count` is the number of feature
+    `expansion` is e over `window_s`, so that time to contact = window_s / expansion. `track_count`: feature
     tracks on it.
     """
 
