@@ -108,6 +108,29 @@ class SweepConfig:
 
 
 @dataclass(frozen=True)
+class SceneConfig:
+    """Obstacles and free space from the network's depth and classes."""
+
+    max_range_m: float = setting(50.0, "obstacles and free space end here", low=5.0, high=150.0)
+    cell_m: float = setting(0.25, "side of a cell of the grid", low=0.05, high=2.0)
+    min_obstacle_height_m: float = setting(
+        0.25, "what surely reaches higher over the ground stands in the way", low=0.05, high=2.0, live=True
+    )
+    clearance_m: float = setting(
+        2.5, "height of the vehicle with its load: what hangs higher is driven under", low=0.5, high=6.0, live=True
+    )
+    min_confidence: float = setting(
+        0.5, "of a class, for road to count as road and a thing as that thing", low=0.0, high=1.0, live=True
+    )
+    corrects_scale: bool = setting(
+        False, "divide depths by the measured metric scale; wrong where camera height or mounting are", live=True
+    )
+    scale_limit: float = setting(
+        0.25, "a metric scale that is surely off by a greater share makes the output UNTRUSTED", low=0.05, high=2.0
+    )
+
+
+@dataclass(frozen=True)
 class PerceptionConfig:
     """Everything that `PerceptionPipeline` needs."""
 

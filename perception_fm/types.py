@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
-from perception_fm.dense import DensePrediction
+from perception_fm.dense import UNKNOWN_LABEL, DensePrediction
 from perception_fm.errors import ImageError, PerceptionError
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.free_grid import FreeSpaceGrid
+from perception_fm.scene.ground import MetricScale
+from perception_fm.scene.points import LabeledPoints
+from perception_fm.scene.polar import PolarFreeSpace
 
 FloatArray = NDArray[np.float64]
 
@@ -159,15 +163,21 @@ class PathSweep:
             object.__setattr__(self, name, frozen_array(getattr(self, name), (count,), name))
 
 
+def _unknown_vector() -> FloatArray:
+    return np.full(3, math.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class Obstacle:
-    """One obstacle in the path, with one standard deviation beside each measured value. Unknown values are NaN.
+    """One obstacle, with one standard deviation beside each measured value. Unknown values are NaN.
 
-    `distance_m` is from the camera along the path; `ground_distance_m` is the independent estimate from the row where
-    the obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window, free of
-    scale. `centre_base_m` (3,), `size_m` (3,) are length, width, height along the base axes. `slope_rad` is the angle
-    of its surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit. `expansion`
-    is e over `window_s`, so that time to contact = window_s / expansion. `track_count` is the number of feature
+    `is_in_path`: it reaches into the predicted path. `distance_m` is from the camera along the path, or to its nearest
+    point where it stands beside the path; `ground_distance_m` is the independent estimate from the row where the
+    obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window, free of scale.
+    `centre_base_m` (3,); `size_m` (3,): length, width, height of a box turned by `yaw_rad` about base z.
+    `velocity_mps` (3,) is over the ground, base axes. `class_id`: Cityscapes trainId, 255 unknown. `slope_rad` is the
+    angle of its surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit.
+    `expansion` is e over `window_s`, so that time to contact = window_s / expansion. `track_count`: feature
     tracks on it.
     """
 
@@ -190,9 +200,19 @@ class Obstacle:
     expansion_sigma: float = math.nan
     window_s: float = math.nan
     track_count: int = 0
+    is_in_path: bool = True
+    class_id: int = UNKNOWN_LABEL
+    class_probability: float = math.nan
+    yaw_rad: float = 0.0
+    yaw_sigma_rad: float = math.nan
+    position_sigma_m: FloatArray = field(default_factory=_unknown_vector)
+    size_sigma_m: FloatArray = field(default_factory=_unknown_vector)
+    velocity_mps: FloatArray = field(default_factory=_unknown_vector)
+    velocity_sigma_mps: FloatArray = field(default_factory=_unknown_vector)
 
     def __post_init__(self) -> None:
-        for name in ("centre_base_m", "size_m"):
+        vectors = ("centre_base_m", "size_m", "position_sigma_m", "size_sigma_m", "velocity_mps", "velocity_sigma_mps")
+        for name in vectors:
             object.__setattr__(self, name, frozen_array(getattr(self, name), (3,), name))
         if not 0.0 <= self.existence_probability <= 1.0:
             raise PerceptionError(f"existence probability {self.existence_probability} is not in [0, 1]")
@@ -232,7 +252,8 @@ class PerceptionResult:
     The path begins below the camera, `path_heading_rad` to the left of base x, with a curvature (positive left) that
     fades over `path_memory_m` (geometry/path.py).
 
-    `dense` is the network's answer in the rectified optical frame, None where no model runs.
+    `dense` is the network's answer in the rectified optical frame, None where no model runs; `points` are those of it.
+    `sectors` and `grid` say what it shows as free, `scale` how metric its depth is.
     """
 
     stamp_ns: int
@@ -253,6 +274,10 @@ class PerceptionResult:
     sweep: PathSweep | None = None
     focus_of_expansion: FloatArray | None = None
     dense: DensePrediction | None = None
+    points: LabeledPoints | None = None
+    sectors: PolarFreeSpace | None = None
+    grid: FreeSpaceGrid | None = None
+    scale: MetricScale = field(default_factory=MetricScale)
     latency_ms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

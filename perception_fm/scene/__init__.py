@@ -1,0 +1,1 @@
+"""What stands where: labelled points, obstacles, and space that is free, occupied or unknown."""

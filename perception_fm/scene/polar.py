@@ -1,0 +1,159 @@
+"""Free space of one frame, seen from the camera: along each bearing the road as far as it is confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.points import LabeledPoints, Surface
+
+FloatArray = NDArray[np.float64]
+
+STEP_M = 0.25
+_MIN_SECTOR_RAD = np.radians(0.5)
+_OUTSIDE = 255  # of the image
+
+
+class Boundary(IntEnum):
+    """What ends the free range. Values are those of `FreeSpaceSector.msg`."""
+
+    UNKNOWN = 0
+    FREE_END = 1
+    OBSTACLE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class PolarFreeSpace:
+    """Sectors (B,) of one frame from right to left, horizontally from the foot of the camera; arrays are read-only.
+
+    `bearing_rad`: middle of the sector in the base frame, positive left; each `width_rad` wide. `near_m`: nearest
+    ground that the image shows. Free is what lies between `near_m` and `free_m`; `free_m` is 0 where nothing is.
+    `obstacle_m`: nearest standing point, inf where none is seen. `boundary`: of `Boundary`. `confidence`: mean
+    confidence of the labels of the free cells, NaN where there is none.
+    """
+
+    width_rad: float
+    bearing_rad: FloatArray
+    near_m: FloatArray
+    free_m: FloatArray
+    obstacle_m: FloatArray
+    boundary: NDArray[np.uint8]
+    confidence: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("bearing_rad", "near_m", "free_m", "obstacle_m", "boundary", "confidence"):
+            getattr(self, name).setflags(write=False)
+
+
+def polar_free_space(
+    points: LabeledPoints, ground: PlaneEstimate, base_from_camera: RigidTransform, max_range_m: float
+) -> PolarFreeSpace:
+    """Walks outward along the ground; the first step that does not show confirmed road ends the free range.
+
+    Every step of a bearing is a point of the plane `ground`; the cell that it falls into says what is seen there. What
+    stands nearer ends the range too, by its own distance.
+    """
+    width, bearings = _bearings(points, base_from_camera)
+    ranges = np.arange(STEP_M, max_range_m + 0.5 * STEP_M, STEP_M)
+    foot, directions = _ground_rays(bearings, ground, base_from_camera)
+    surface, confidence = _seen(points, foot + ranges[None, :, None] * directions[:, None, :])
+    obstacle = _nearest_standing(points, ground, base_from_camera, bearings, width)
+
+    is_shown = surface != _OUTSIDE
+    first = np.argmax(is_shown, axis=1)
+    is_before = np.arange(len(ranges)) < first[:, None]
+    is_free = (surface == Surface.ROAD) & (ranges + 0.5 * STEP_M < _beside(obstacle)[:, None])
+    run = np.logical_and.accumulate(is_free | is_before, axis=1)
+    last = run.sum(axis=1)  # steps up to the boundary, those before the image included
+    is_any = is_shown.any(axis=1) & (last > first)
+    free = np.where(is_any, ranges[np.maximum(last - 1, 0)], 0.0)
+    inside = np.minimum(last, len(ranges) - 1)
+    seen = surface[np.arange(len(bearings)), inside]
+    is_blocked = (_beside(obstacle) <= ranges[inside] + 0.5 * STEP_M) | (seen == Surface.STANDING)
+    boundary = np.where(is_blocked, Boundary.OBSTACLE, Boundary.UNKNOWN)
+    boundary = np.where(is_any & (last == len(ranges)) & ~is_blocked, Boundary.FREE_END, boundary)
+    is_counted = run & ~is_before
+    with np.errstate(invalid="ignore"):
+        mean = np.where(is_counted, confidence, 0.0).sum(axis=1) / np.where(is_any, is_counted.sum(axis=1), np.nan)
+    return PolarFreeSpace(
+        width_rad=width,
+        bearing_rad=bearings,
+        near_m=np.where(is_shown.any(axis=1), ranges[first], np.inf),
+        free_m=free,
+        obstacle_m=obstacle,
+        boundary=np.where(is_shown.any(axis=1), boundary, Boundary.UNKNOWN).astype(np.uint8),
+        confidence=mean / 255.0,
+    )
+
+
+def _bearings(points: LabeledPoints, base_from_camera: RigidTransform) -> tuple[float, FloatArray]:
+    """Width and middles of the sectors that the image spans, no narrower than a cell."""
+    camera = points.camera
+    sides = np.array([[-0.5 - camera.cx, camera.width - 0.5 - camera.cx]]).T / camera.fx
+    rays = np.column_stack([sides, np.zeros(2), np.ones(2)]) @ base_from_camera.rotation.T
+    middle = np.array([0.0, 0.0, 1.0]) @ base_from_camera.rotation.T
+    centre = float(np.arctan2(middle[1], middle[0]))
+    offset = np.arctan2(rays[:, 1], rays[:, 0]) - centre
+    right, left = sorted(float(one) for one in np.arctan2(np.sin(offset), np.cos(offset)))
+    left = max(left, right + _MIN_SECTOR_RAD)
+    count = max(1, int((left - right) / max(_MIN_SECTOR_RAD, 1.0 / camera.fx)))
+    width = (left - right) / count
+    return width, np.asarray(centre + right + width * (np.arange(count) + 0.5), np.float64)
+
+
+def _ground_rays(
+    bearings: FloatArray, ground: PlaneEstimate, base_from_camera: RigidTransform
+) -> tuple[FloatArray, FloatArray]:
+    """The camera's foot (3,) on the plane, and unit directions (B, 3) in the plane, optical frame."""
+    normal = ground.m * ground.height_m
+    level = np.column_stack([np.cos(bearings), np.sin(bearings), np.zeros(len(bearings))]) @ base_from_camera.rotation
+    level -= (level @ normal)[:, None] * normal
+    return normal * ground.height_m, level / np.linalg.norm(level, axis=1, keepdims=True)
+
+
+def _seen(points: LabeledPoints, ground_m: FloatArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Surface and confidence (B, R) of the cells where points (B, R, 3) of the ground fall."""
+    camera = points.camera
+    depth = ground_m[..., 2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        column = np.where(depth > 0.0, np.rint(camera.fx * ground_m[..., 0] / depth + camera.cx), -1.0)
+        row = np.where(depth > 0.0, np.rint(camera.fy * ground_m[..., 1] / depth + camera.cy), -1.0)
+    is_inside = (column >= 0.0) & (column < camera.width) & (row >= 0.0) & (row < camera.height)
+    cell = np.where(is_inside, row * camera.width + column, 0.0).astype(np.intp)
+    surface = np.where(is_inside, points.surface.ravel()[cell], np.uint8(_OUTSIDE))
+    return surface, points.confidence.ravel()[cell]
+
+
+def _beside(obstacle_m: FloatArray) -> FloatArray:
+    """The nearest (B,) of each sector and its neighbours: what stands reaches over the ground beside it."""
+    padded = np.pad(obstacle_m, 1, constant_values=np.inf)
+    return np.asarray(np.minimum(np.minimum(padded[:-2], padded[2:]), obstacle_m))
+
+
+def _nearest_standing(
+    points: LabeledPoints,
+    ground: PlaneEstimate,
+    base_from_camera: RigidTransform,
+    bearings: FloatArray,
+    width_rad: float,
+) -> FloatArray:
+    """Horizontal range (B,) of the nearest standing point of each sector; a cell covers every sector it touches."""
+    nearest = np.full(len(bearings), np.inf)
+    standing = points.points_m[points.surface == Surface.STANDING].astype(np.float64)
+    if not len(standing):
+        return nearest
+    _, axes = _ground_rays(np.array([0.0, 0.5 * np.pi]), ground, base_from_camera)
+    along, across = standing @ axes.T[:, 0], standing @ axes.T[:, 1]
+    ranges, bearing = np.hypot(along, across), np.arctan2(across, along)
+    half_cell = 0.5 / points.camera.fx
+    place = (bearing - bearings[0]) / width_rad
+    low = np.clip(np.rint(place - half_cell / width_rad), 0, len(bearings) - 1).astype(np.intp)
+    high = np.clip(np.rint(place + half_cell / width_rad), 0, len(bearings) - 1).astype(np.intp)
+    np.minimum.at(nearest, low, ranges)
+    np.minimum.at(nearest, high, ranges)
+    return nearest

@@ -1,0 +1,119 @@
+"""Obstacles of both halves: one for one thing, in the path where they are, free road that ends before them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
+from perception_fm.scene.obstacles import joined, scene_obstacle
+from perception_fm.scene.path import GroundPath, free_along_m
+from perception_fm.scene.tracks import SceneTrack
+from perception_fm.types import Obstacle, Provenance
+
+PATH = GroundPath((1.0, 0.0), 0.0, 0.0, 0.95)
+HERE = RigidTransform(Rotation.from_euler("z", 0.5).as_matrix(), np.array([100.0, 50.0, 2.0]))
+
+
+def track(x: float, y: float, speed_mps: float = 0.0) -> SceneTrack:
+    """A car at (x, y) of the base frame of `HERE`, that drives as we do."""
+    place = HERE.apply(np.array([x, y, 0.0]))
+    velocity = HERE.rotation[:2, :2] @ np.array([speed_mps, 0.0])
+    odds = np.full(20, 1e-3)
+    odds[13] = 5.0
+    return SceneTrack(
+        track_id=7, state=np.array([*place[:2], *velocity]), height_m=0.75,
+        covariance=np.diag([0.04, 0.04, 0.01, 0.01]),
+        size_m=np.array([4.0, 1.8, 1.5]), size_sigma_m=np.array([0.4, 0.1, 0.1]), yaw_rad=0.5, yaw_sigma_rad=0.1,
+        class_odds=odds, log_odds=4.0, is_confirmed=True,
+    )  # fmt: skip
+
+
+def motion(distance_m: float, sigma_m: float = 0.3) -> Obstacle:
+    return Obstacle(
+        obstacle_id=3, distance_m=distance_m, distance_sigma_m=sigma_m, ttc_s=2.0, ttc_sigma_s=0.1,
+        provenance=Provenance.MOTION, existence_probability=0.9, is_confirmed=True,
+        centre_base_m=np.array([distance_m + 1.0, 0.0, 1.0]), size_m=np.array([math.nan, 1.9, 2.0]), expansion=0.2,
+    )  # fmt: skip
+
+
+def test_track_ahead_is_in_the_path_at_the_distance_of_its_rear():
+    found = scene_obstacle(track(20.0, 0.5, 2.0), HERE, PATH, 10.0, 0.0)
+    assert found.is_in_path
+    assert found.distance_m == pytest.approx(17.0)
+    assert found.centre_base_m == pytest.approx([20.0, 0.5, 0.75])
+    assert found.yaw_rad == pytest.approx(0.0, abs=1e-9)
+    assert found.velocity_mps[:2] == pytest.approx([2.0, 0.0])
+    assert found.ttc_s == pytest.approx(17.0 / 8.0)
+    assert (found.class_id, found.provenance) == (13, Provenance.LEARNED)
+
+
+def test_track_beside_the_path_has_its_nearest_point():
+    found = scene_obstacle(track(20.0, 4.0), HERE, PATH, 10.0, 0.1)
+    assert not found.is_in_path
+    assert found.distance_m == pytest.approx(math.hypot(17.0, 3.1))
+    assert found.distance_sigma_m > 1.5
+    assert scene_obstacle(track(20.0, 1.8), HERE, PATH, 10.0, 0.0).is_in_path
+
+
+def test_what_does_not_close_in_has_no_time_to_contact():
+    assert math.isnan(scene_obstacle(track(20.0, 0.0, 10.0), HERE, PATH, 10.0, 0.0).ttc_s)
+
+
+def test_what_both_have_seen_is_one_obstacle():
+    scene = scene_obstacle(track(20.0, 0.0), HERE, PATH, 10.0, 0.05)
+    (found,) = joined([motion(17.4)], [scene])
+    assert found.provenance is Provenance.BOTH
+    assert (found.obstacle_id, found.class_id) == (7, 13)
+    assert found.distance_m == 17.4
+    assert found.ttc_s == 2.0
+    assert found.expansion == 0.2
+    assert found.existence_probability > 0.99
+
+
+def test_what_only_one_has_seen_stays():
+    scene = scene_obstacle(track(20.0, 0.0), HERE, PATH, 10.0, 0.0)
+    assert [one.provenance for one in joined([motion(9.0)], [scene])] == [Provenance.MOTION, Provenance.LEARNED]
+    assert joined([motion(9.0)], [])[0].provenance is Provenance.MOTION
+    beside = dataclasses.replace(scene, is_in_path=False)
+    assert len(joined([motion(17.2)], [beside])) == 2
+
+
+def grid(**cells) -> FreeSpaceGrid:
+    """Everything up to 30 m ahead is free, but for 4 m below the image."""
+    states = np.full((240, 240), UNKNOWN, np.int8)
+    states[:, 136:240] = FREE
+    for x, state in cells.items():
+        states[118:122, 120 + int(float(x[1:].replace("_", ".")) / 0.25)] = state
+    return FreeSpaceGrid(states, 0.25, (-30.0, -30.0))
+
+
+def test_free_path_ends_at_the_first_cell_that_is_not():
+    assert free_along_m(grid(), PATH, 4.0, 25.0) == pytest.approx(25.0)
+    assert free_along_m(grid(x15=OCCUPIED), PATH, 4.0, 25.0) == pytest.approx(14.0)
+    assert free_along_m(grid(x15=UNKNOWN), PATH, 4.0, 25.0) == pytest.approx(14.0)
+
+
+def test_path_below_the_image_may_be_unknown_but_not_occupied():
+    assert free_along_m(grid(), PATH, 0.0, 25.0) == 0.0
+    assert free_along_m(grid(x2_5=OCCUPIED), PATH, 4.0, 25.0) == 0.0
+
+
+def test_path_that_leaves_the_grid_ends_there():
+    assert free_along_m(grid(), PATH, 4.0, 100.0) == pytest.approx(29.0)
+
+
+def test_bent_path_asks_the_cells_of_the_bend():
+    bent = dataclasses.replace(PATH, curvature_per_m=0.05)
+    blocked = grid().cells.copy()
+    blocked[135:140, 172:176] = OCCUPIED
+    one = FreeSpaceGrid(blocked, 0.25, (-30.0, -30.0))
+    assert free_along_m(one, PATH, 4.0, 25.0) == pytest.approx(25.0)
+    assert free_along_m(one, bent, 4.0, 25.0) < 14.0
+    along, left = bent.along_and_left_m(bent.points_m(np.array([10.0])))
+    assert (along[0], left[0]) == pytest.approx((10.0, 0.0))
