@@ -29,9 +29,9 @@ CLIP = Path(__file__).resolve().parents[1] / "demo_data" / "painted_wall"
 def command(ctx: click.Context, output: Path, bag: Path, model: str | None) -> None:
     """Play the shipped clip to the live node over DDS, check its answers, and write a report of the clip.
 
-    A car drives at a wall that is painted as the street behind it; the bundled model believes the picture, the geometry
-    does not. Exit status 1 when the node answered nothing, or
-    claimed something at a time that no image has.
+    A car drives at a wall that is painted as the street behind it; from afar the bundled model's depth believes the
+    picture, the geometry does not. Exit status 1 when the node answered nothing, or claimed something at a time that no
+    image has.
     """
     # A demo must not publish images and a clock into a vehicle's own ROS graph.
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))

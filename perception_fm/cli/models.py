@@ -208,14 +208,14 @@ def _heads(heads: tuple[str, ...]) -> str:
 
 
 def _here(entry: ZooEntry, cache: Path) -> str:
-    if ready_file(entry, cache):
+    if ready_file(entry.name, cache):
         return "included" if entry.kind == "bundled" else "exported"
     return "pulled" if is_pulled(entry, cache) else "-"
 
 
 def _record(entry: ZooEntry, cache: Path) -> dict[str, Any]:
     """Everything about an entry; None where nothing has been seen."""
-    licence, file = entry.licence, ready_file(entry, cache)
+    licence, file = entry.licence, ready_file(entry.name, cache)
     return {
         "name": entry.name,
         "summary": entry.summary,

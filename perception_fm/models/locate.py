@@ -25,13 +25,10 @@ def resolve_model(name_or_path: str | Path, *, cache: Path | None = None) -> Pat
         if path.suffix != ".onnx":
             raise ModelError(f"{path} is not an ONNX file; make one with perception-fm export")
         return path
-    path = packaged_path(text)
-    if path.is_file():
-        return path
     cache = cache or cache_folder()
-    path = exported_path(text, cache)
-    if path.is_file():
-        return path
+    ready = ready_file(text, cache)
+    if ready is not None:
+        return ready
     entry = entry_named(text)
     if entry.kind == "bundled":
         raise ModelError(f"the package lacks its model {packaged_path(text)}: install it again")
@@ -47,7 +44,7 @@ def next_step(entry: ZooEntry, cache: Path) -> str:
     return f"perception-fm export {entry.name}"
 
 
-def ready_file(entry: ZooEntry, cache: Path) -> Path | None:
-    """Its ONNX file, of the package or exported; None where it has to be made."""
-    files = (packaged_path(entry.name), exported_path(entry.name, cache))
+def ready_file(name: str, cache: Path) -> Path | None:
+    """The ONNX file of a model, of the package or exported; None where it has to be made."""
+    files = (packaged_path(name), exported_path(name, cache))
     return next((path for path in files if path.is_file()), None)
