@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from perception_fm.camera.model import CameraModel
 from perception_fm.dense import UNKNOWN_LABEL, DensePrediction
 from perception_fm.errors import ImageError, PerceptionError
+from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import FreeSpaceGrid
 from perception_fm.scene.ground import MetricScale
 from perception_fm.scene.points import LabeledPoints
-from perception_fm.scene.polar import PolarFreeSpace
+from perception_fm.scene.sectors import FreeSpaceSectors
 
 FloatArray = NDArray[np.float64]
 
@@ -217,6 +218,10 @@ class Obstacle:
         if not 0.0 <= self.existence_probability <= 1.0:
             raise PerceptionError(f"existence probability {self.existence_probability} is not in [0, 1]")
 
+    def corners_m(self, least_side_m: float = 0.0) -> FloatArray:
+        """Corners (4, 2) of its box on the ground, base frame; an unknown side counts as the least."""
+        return box_corners_m(self.centre_base_m, self.size_m, self.yaw_rad, least_side_m)
+
 
 @dataclass(frozen=True, eq=False)
 class RoadPlane:
@@ -275,7 +280,7 @@ class PerceptionResult:
     focus_of_expansion: FloatArray | None = None
     dense: DensePrediction | None = None
     points: LabeledPoints | None = None
-    sectors: PolarFreeSpace | None = None
+    sectors: FreeSpaceSectors | None = None
     grid: FreeSpaceGrid | None = None
     scale: MetricScale = field(default_factory=MetricScale)
     latency_ms: Mapping[str, float] = field(default_factory=dict)

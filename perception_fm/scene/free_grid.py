@@ -35,14 +35,18 @@ _DEPTH_OF_OBSTACLE_M = 0.5  # of the strip behind a first standing point that co
 @dataclass(frozen=True, eq=False)
 class FreeSpaceGrid:
     """Cells (rows, columns) int8 of `FREE`, `OCCUPIED`, `UNKNOWN` in the base frame: rows rise with y (left), columns
-    with x (forward), as in `nav_msgs/OccupancyGrid`. `origin_m`: x, y of the corner of the first cell."""
+    with x (forward), as in `nav_msgs/OccupancyGrid`. `origin_m`: x, y of the corner of the first cell. `odds` float32:
+    logarithm, of being occupied. `is_blind`: ground too near for any camera."""
 
     cells: NDArray[np.int8]
+    odds: NDArray[np.float32]
+    is_blind: NDArray[np.bool_]
     resolution_m: float
     origin_m: tuple[float, float]
 
     def __post_init__(self) -> None:
-        self.cells.setflags(write=False)
+        for one in (self.cells, self.odds, self.is_blind):
+            one.setflags(write=False)
 
 
 class FreeSpaceMemory:
@@ -75,7 +79,7 @@ class FreeSpaceMemory:
         for polar, foot_m in views:
             self._add(odds, polar, foot_m, odom_from_base)
         self._odds = np.clip(self._odds + odds, -_LIMIT, _LIMIT)
-        return self._snapshot(odom_from_base)
+        return self._snapshot(odom_from_base, self._blind(views))
 
     def _move_window(self, position_m: FloatArray) -> None:
         """Keeps the vehicle in the middle; cells that leave are forgotten."""
@@ -119,7 +123,27 @@ class FreeSpaceMemory:
         odds -= np.where(is_free, gain, np.float32(0.0))
         odds[is_occupied] = _OCCUPIED_ODDS
 
-    def _snapshot(self, odom_from_base: RigidTransform) -> FreeSpaceGrid:
+    def _blind(self, views: list[tuple[PolarFreeSpace, FloatArray]]) -> NDArray[np.bool_]:
+        """Cells of the base frame that lie nearer to a camera than the ground it shows, and that no other shows."""
+        count = 2 * self._half
+        is_blind, is_shown = np.zeros((count, count), bool), np.zeros((count, count), bool)
+        for polar, foot_m in views:
+            seen = polar.near_m[np.isfinite(polar.near_m)]
+            if not len(seen):
+                continue
+            reach = int(np.ceil(max(seen.max(), *np.abs(foot_m)) / self._resolution_m)) + 2
+            part = slice(max(0, self._half - 2 * reach), self._half + 2 * reach)
+            place = (np.arange(count)[part] - self._half + 0.5) * self._resolution_m
+            ahead, left = place[None, :] - foot_m[0], place[:, None] - foot_m[1]
+            offset = np.arctan2(left, ahead) - (polar.bearing_rad[0] - 0.5 * polar.width_rad)
+            sector = ((offset % (2.0 * math.pi)) / polar.width_rad).astype(np.intp)
+            near = np.append(polar.near_m, seen.min())[np.minimum(sector, len(polar.near_m))]
+            is_near = np.hypot(ahead, left) < near
+            is_blind[part, part] |= is_near
+            is_shown[part, part] |= ~is_near & (sector < len(polar.near_m))
+        return is_blind & ~is_shown
+
+    def _snapshot(self, odom_from_base: RigidTransform, is_blind: NDArray[np.bool_]) -> FreeSpaceGrid:
         """The cells as the base frame has them."""
         assert self._corner is not None
         count, resolution = self._odds.shape[0], self._resolution_m
@@ -138,4 +162,4 @@ class FreeSpaceMemory:
         margin = cv2.dilate(is_occupied.view(np.uint8), np.ones((3, 3), np.uint8))
         cells[(odds <= -_DECISION) & (margin == 0)] = FREE
         cells[is_occupied] = OCCUPIED
-        return FreeSpaceGrid(cells, resolution, (start, start))
+        return FreeSpaceGrid(cells, odds, is_blind, resolution, (start, start))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.path import GroundPath
 from perception_fm.scene.tracks import SceneTrack
@@ -33,7 +34,7 @@ def scene_obstacle(
     centre[2] = 0.5 * track.size_m[2]
     turn = base_from_odom.rotation[:2, :2]
     yaw = _wrapped(track.yaw_rad + math.atan2(float(turn[1, 0]), float(turn[0, 0])))
-    corners = _corners_m(centre, track.size_m, yaw)
+    corners = box_corners_m(centre, track.size_m, yaw)
     along, left = path.along_and_left_m(corners)
     is_in_path = bool(left.min() <= path.half_width_m and left.max() >= -path.half_width_m and along.max() > 0.0)
     away = np.hypot(*(corners - np.array(path.start_m)).T)
@@ -108,14 +109,6 @@ def _both(motion: Obstacle, scene: Obstacle) -> Obstacle:
         is_confirmed=motion.is_confirmed or scene.is_confirmed,
         **{name: getattr(motion, name) for name in _MOTION_FIELDS},
     )
-
-
-def _corners_m(centre_m: FloatArray, size_m: FloatArray, yaw_rad: float) -> FloatArray:
-    """Corners (4, 2) of a box on the ground."""
-    half = 0.5 * np.nan_to_num(size_m[:2])
-    signs = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]])
-    axes = np.array([[math.cos(yaw_rad), math.sin(yaw_rad)], [-math.sin(yaw_rad), math.cos(yaw_rad)]])
-    return np.asarray(centre_m[:2] + (signs * half) @ axes)
 
 
 def _time_to_contact(distance_m: float, sigma_m: float, closing_mps: float, sigma_mps: float) -> tuple[float, float]:

@@ -46,10 +46,10 @@ class GroundPath:
         return along, away @ np.array([-sine, cosine]) - swing_m(along, curvature, self.memory_m)
 
 
-def free_along_m(grid: FreeSpaceGrid, path: GroundPath, first_seen_m: float, max_range_m: float) -> float:
+def free_along_m(grid: FreeSpaceGrid, path: GroundPath, max_range_m: float) -> float:
     """How far (m, from the path's start) all cells of the path are free; 0 where the first that is seen is not.
 
-    Up to `first_seen_m` the ground is below the image: there it may be unknown, but not occupied.
+    Ground too near for any camera may be unknown, but not occupied.
     """
     step = grid.resolution_m
     along = np.arange(0.5 * step, max_range_m, step)
@@ -61,8 +61,8 @@ def free_along_m(grid: FreeSpaceGrid, path: GroundPath, first_seen_m: float, max
     is_inside = (cells >= 0).all(axis=-1) & (cells[..., 0] < columns) & (cells[..., 1] < rows)
     cells = np.where(is_inside[..., None], cells, 0)
     state = np.where(is_inside, grid.cells[cells[..., 1], cells[..., 0]], UNKNOWN)
+    is_blind = grid.is_blind[cells[..., 1], cells[..., 0]] & is_inside & (state != OCCUPIED)
     is_free = (state == FREE).all(axis=1)
-    is_blind = (along < first_seen_m) & (state != OCCUPIED).all(axis=1)
-    run = np.logical_and.accumulate(is_free | is_blind)
+    run = np.logical_and.accumulate(((state == FREE) | is_blind).all(axis=1))
     known = np.flatnonzero(run & is_free)
     return float(along[known[-1]] + 0.5 * step) if len(known) else 0.0

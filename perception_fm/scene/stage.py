@@ -1,14 +1,16 @@
-"""The scene stage: from a dense prediction to obstacles and free space.
+"""The scene stage: from dense predictions of one or several cameras to obstacles and free space.
 
 ground and scale -> labelled points -> sectors -> grid, and points -> things -> boxes -> tracks. It needs depth, classes
-and the mounting; without one of them nothing is free and nothing new is seen, with the reason named.
+and the mounting; without one of them nothing is free and nothing new is seen.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,93 +36,113 @@ _SURE_SCALE = 0.15  # sigma of its logarithm from which on a correction does les
 _OCCLUSION_M = 1.5  # a track this far behind the nearest thing of its sector is hidden
 
 
+@dataclass(frozen=True, eq=False)
+class SceneView:
+    """One camera's share of a frame. `base_from_camera`: of the rectified optical frame, base frame of this instant.
+
+    None in either: not known.
+    """
+
+    camera: str
+    dense: DensePrediction | None
+    base_from_camera: RigidTransform | None
+    motion: MotionDepths | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SeenView:
+    """What one camera shows. `ground`: optical frame. Where its depth `is_metric` no more, nothing is free."""
+
+    points: LabeledPoints
+    ground: PlaneEstimate
+    scale: MetricScale
+    is_metric: bool
+    polar: PolarFreeSpace
+    base_from_camera: RigidTransform
+
+    @property
+    def foot_m(self) -> FloatArray:
+        """Place (2,) of the camera, base x and y."""
+        return self.base_from_camera.translation_m[:2]
+
+
 @dataclass
 class SceneReport:
-    """What the network says about one frame. None: not known, which is not free."""
+    """What the networks say about one frame. A camera without an answer is missing in `views`: that is not free."""
 
     reasons: list[str] = field(default_factory=list)
-    points: LabeledPoints | None = None
-    ground: PlaneEstimate | None = None
-    scale: MetricScale = field(default_factory=MetricScale)
-    polar: PolarFreeSpace | None = None
+    views: dict[str, SeenView] = field(default_factory=dict)
     grid: FreeSpaceGrid | None = None
     tracks: tuple[SceneTrack, ...] = ()
     latency_ms: dict[str, float] = field(default_factory=dict)
 
 
 class SceneStage:
-    """Owns all temporal state of the learned half, for one camera."""
+    """Owns all temporal state of the learned half. `ids`: numbers for new tracks."""
 
-    def __init__(self, config: SceneConfig) -> None:
+    def __init__(self, config: SceneConfig, ids: Iterator[int] | None = None) -> None:
         self._config = config
-        self._ground = LearnedGround()
+        self._grounds: dict[str, LearnedGround] = {}
         self._memory = FreeSpaceMemory(config.max_range_m, config.cell_m)
-        self._tracker = SceneTracker()
+        self._tracker = SceneTracker(itertools.count(1) if ids is None else ids)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, as after a clock jump."""
-        self._ground.reset()
+        self._grounds.clear()
         self._memory.reset()
         self._tracker.reset()
         self._stamp_ns: int | None = None
 
-    def update(
-        self,
-        stamp_ns: int,
-        dense: DensePrediction | None,
-        base_from_camera: RigidTransform | None,
-        ego: EgoState | None,
-        motion: MotionDepths | None = None,
-    ) -> SceneReport:
-        """Takes one frame, later than the one before; `dense` is None where there is no network."""
+    def update(self, stamp_ns: int, views: Sequence[SceneView], ego: EgoState | None) -> SceneReport:
+        """Takes one frame, later than the one before."""
         report = SceneReport()
         dt_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = stamp_ns
         pose = ego.odom_from_base if ego is not None and ego.has_translation else None
-        if dense is None or dense.depth_m is None or dense.label is None or base_from_camera is None:
-            self._blind(report, pose, dt_s)
-            return report
         start = time.perf_counter()
-        report.ground, report.scale = self._ground.update(dense, base_from_camera, dt_s, motion)
-        if report.scale.is_off(self._config.scale_limit):
-            report.reasons.append(f"{SCALE_OFF}: {report.scale.ratio:.2f} of the true distance")
-        elif self._config.corrects_scale and report.scale.sigma < _SURE_SCALE:
-            dense, report.ground = _metric(dense, report.ground, report.scale.ratio)
-        report.points = labeled_points(
-            dense, report.ground, self._config.min_obstacle_height_m, self._config.clearance_m,
-            self._config.min_confidence,
-        )  # fmt: skip
+        for view in views:
+            seen = self._seen(view, dt_s, report.reasons)
+            if seen is not None:
+                report.views[view.camera] = seen
         start = _lap(report, "points", start)
-        report.polar = polar_free_space(report.points, report.ground, base_from_camera, self._config.max_range_m)
-        foot = base_from_camera.translation_m[:2]
-        report.grid = self._memory.update([(report.polar, foot)], pose, dt_s)
+        sectors = [(seen.polar, seen.foot_m) for seen in report.views.values() if seen.is_metric]
+        report.grid = self._memory.update(sectors, pose, dt_s)
         start = _lap(report, "free space", start)
-        things = [(one, whole_box(one)) for one in clusters_of(report.points, base_from_camera)]
-        things = [pair for pair in things if pair[0].nearest_m <= self._config.max_range_m]
-        if pose is None:
-            self._tracker.reset()
-        view = _View(report.polar, foot)
-        tracks = self._tracker.update(things, pose or RigidTransform.identity(), dt_s, view)
-        report.tracks = tuple(tracks)
+        report.tracks = self._tracked(report.views.values(), pose, dt_s)
         _lap(report, "obstacles", start)
         return report
 
-    def _blind(self, report: SceneReport, pose: RigidTransform | None, dt_s: float) -> None:
-        """Nobody looks: what was known fades, and nothing is added."""
+    def _seen(self, view: SceneView, dt_s: float, reasons: list[str]) -> SeenView | None:
+        dense, mounting, config = view.dense, view.base_from_camera, self._config
+        if dense is None or dense.depth_m is None or dense.label is None or mounting is None:
+            return None
+        ground, scale = self._grounds.setdefault(view.camera, LearnedGround()).update(
+            dense, mounting, dt_s, view.motion
+        )
+        is_off = scale.is_off(config.scale_limit)
+        if is_off:
+            reasons.append(f"{SCALE_OFF}: {view.camera} sees {scale.ratio:.2f} of the true distance")
+        elif config.corrects_scale and scale.sigma < _SURE_SCALE:
+            dense, ground = _metric(dense, ground, scale.ratio)
+        points = labeled_points(dense, ground, config.min_obstacle_height_m, config.clearance_m, config.min_confidence)
+        polar = polar_free_space(points, ground, mounting, config.max_range_m)
+        return SeenView(points, ground, scale, not is_off, polar, mounting)
+
+    def _tracked(self, views: Iterable[SeenView], pose: RigidTransform | None, dt_s: float) -> tuple[SceneTrack, ...]:
+        """One camera after the other: a thing that two of them see corrects one track twice."""
         if pose is None:
             self._tracker.reset()
-        report.grid = self._memory.update([], pose, dt_s)
-        tracks = self._tracker.update([], pose or RigidTransform.identity(), dt_s, _nothing_in_view)
-        report.tracks = tuple(tracks)
-
-
-def _nothing_in_view(places: FloatArray) -> NDArray[np.bool_]:
-    return np.zeros(len(places), bool)
+        self._tracker.predict(dt_s)
+        for seen in views:
+            things = [(one, whole_box(one)) for one in clusters_of(seen.points, seen.base_from_camera)]
+            things = [pair for pair in things if pair[0].nearest_m <= self._config.max_range_m]
+            self._tracker.update(things, pose or RigidTransform.identity(), _InView(seen.polar, seen.foot_m))
+        return tuple(self._tracker.tracks)
 
 
 @dataclass(frozen=True)
-class _View:
+class _InView:
     """Says of places (N, 2) in the base frame whether a thing there would be seen in this frame."""
 
     polar: PolarFreeSpace

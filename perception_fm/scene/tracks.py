@@ -9,7 +9,7 @@ seen again, down where it should be seen and is not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ _CONFIRMED_ODDS = 3.0
 _FORGOTTEN_ODDS = -2.5
 _MOST_ODDS = 6.0
 _MISSED_ODDS = -1.2  # a thing in view is found again in two of three frames, or it is none
-_UNSEEN_ODDS_PER_S = -0.5  # out of view
+_UNSEEN_ODDS_PER_S = -0.5
 _SIZE_MEMORY = 0.3  # of a new frame's size in the average
 
 
@@ -45,7 +45,7 @@ class SceneTrack:
     """One thing. `state`: x, y, vx, vy in the odometry frame, metres and metres per second; `covariance` (4, 4).
 
     `size_m`, `size_sigma_m` (3,); `yaw_rad` in the odometry frame. `class_odds` (20,): summed evidence of each class
-    and of none. `log_odds` of existence. `is_seen`: in the last frame.
+    and of none. `log_odds` of existence.
     """
 
     track_id: int
@@ -59,7 +59,6 @@ class SceneTrack:
     class_odds: FloatArray
     log_odds: float
     is_confirmed: bool = False
-    is_seen: bool = True
     nearest_m: float = math.nan
 
     @property
@@ -77,41 +76,50 @@ class SceneTrack:
 
 
 class SceneTracker:
-    """Owns the tracks of one vehicle; ids are never used twice."""
+    """Owns the tracks of one vehicle: `predict` once a frame, then `update` with what each camera sees.
 
-    def __init__(self) -> None:
-        self._next_id = 1
+    `ids` gives numbers for new tracks; none is used twice.
+    """
+
+    def __init__(self, ids: Iterator[int]) -> None:
+        self._ids = ids
         self.reset()
 
     def reset(self) -> None:
         """Forget all tracks; ids go on."""
         self.tracks: list[SceneTrack] = []
 
+    def predict(self, dt_s: float) -> None:
+        """Moves all tracks on; what nobody looks at is forgotten slowly."""
+        for track in self.tracks:
+            _predict(track, dt_s)
+            track.log_odds += _UNSEEN_ODDS_PER_S * dt_s
+        self._forget()
+
     def update(
         self,
         things: Sequence[tuple[Cluster, Box]],
         odom_from_base: RigidTransform,
-        dt_s: float,
         is_in_view: Callable[[FloatArray], NDArray[np.bool_]],
     ) -> list[SceneTrack]:
-        """Takes the things of one frame, base frame; `is_in_view` says of points (N, 2) there whether they would be
-        seen. Returns all tracks that are left."""
-        for track in self.tracks:
-            _predict(track, dt_s)
+        """Takes the things that one camera sees, base frame; `is_in_view` says of points (N, 2) there whether it would
+        see them. Returns all tracks that are left."""
         places = [_measurement(cluster, box, odom_from_base) for cluster, box in things]
         pairs = self._assigned(places, things)
         found = set(pairs.values())
-        for index, track in enumerate(self.tracks):
-            track.is_seen = index in pairs
-            if track.is_seen:
-                _correct(track, things[pairs[index]], places[pairs[index]], odom_from_base)
-        self._miss(odom_from_base, dt_s, is_in_view)
-        self.tracks = [track for track in self.tracks if track.log_odds > _FORGOTTEN_ODDS]
+        for index, number in pairs.items():
+            _correct(self.tracks[index], things[number], places[number], odom_from_base)
+        self._miss([track for index, track in enumerate(self.tracks) if index not in pairs], odom_from_base, is_in_view)
+        self._forget()
         for number, (thing, place) in enumerate(zip(things, places)):
             if number not in found:
-                self.tracks.append(_born(self._next_id, thing, place, odom_from_base))
-                self._next_id += 1
+                self.tracks.append(_born(next(self._ids), thing, place, odom_from_base))
         return self.tracks
+
+    def _forget(self) -> None:
+        for track in self.tracks:
+            track.is_confirmed &= track.log_odds > 0.0
+        self.tracks = [track for track in self.tracks if track.log_odds > _FORGOTTEN_ODDS]
 
     def _assigned(
         self, places: Sequence[tuple[FloatArray, FloatArray]], things: Sequence[tuple[Cluster, Box]]
@@ -133,16 +141,18 @@ class SceneTracker:
         rows, columns = linear_sum_assignment(cost)
         return {int(row): int(column) for row, column in zip(rows, columns) if cost[row, column] < 1e6}
 
+    @staticmethod
     def _miss(
-        self, odom_from_base: RigidTransform, dt_s: float, is_in_view: Callable[[FloatArray], NDArray[np.bool_]]
+        missed: Sequence[SceneTrack],
+        odom_from_base: RigidTransform,
+        is_in_view: Callable[[FloatArray], NDArray[np.bool_]],
     ) -> None:
-        missed = [track for track in self.tracks if not track.is_seen]
         if not missed:
             return
         points = np.array([[*track.state[:2], 0.0] for track in missed])
-        seen = is_in_view(odom_from_base.inverse().apply(points)[:, :2])
-        for track, should_be_seen in zip(missed, seen):
-            track.log_odds += _MISSED_ODDS if should_be_seen else _UNSEEN_ODDS_PER_S * dt_s
+        for track, should_be_seen in zip(missed, is_in_view(odom_from_base.inverse().apply(points)[:, :2])):
+            if should_be_seen:
+                track.log_odds += _MISSED_ODDS
 
 
 def _pace(class_id: int) -> str:

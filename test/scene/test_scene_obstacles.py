@@ -90,30 +90,33 @@ def grid(**cells) -> FreeSpaceGrid:
     states[:, 136:240] = FREE
     for x, state in cells.items():
         states[118:122, 120 + int(float(x[1:].replace("_", ".")) / 0.25)] = state
-    return FreeSpaceGrid(states, 0.25, (-30.0, -30.0))
+    is_blind = np.zeros(states.shape, bool)
+    is_blind[:, :136] = True
+    return FreeSpaceGrid(states, np.zeros(states.shape, np.float32), is_blind, 0.25, (-30.0, -30.0))
 
 
 def test_free_path_ends_at_the_first_cell_that_is_not():
-    assert free_along_m(grid(), PATH, 4.0, 25.0) == pytest.approx(25.0)
-    assert free_along_m(grid(x15=OCCUPIED), PATH, 4.0, 25.0) == pytest.approx(14.0)
-    assert free_along_m(grid(x15=UNKNOWN), PATH, 4.0, 25.0) == pytest.approx(14.0)
+    assert free_along_m(grid(), PATH, 25.0) == pytest.approx(25.0)
+    assert free_along_m(grid(x15=OCCUPIED), PATH, 25.0) == pytest.approx(14.0)
+    assert free_along_m(grid(x15=UNKNOWN), PATH, 25.0) == pytest.approx(14.0)
 
 
 def test_path_below_the_image_may_be_unknown_but_not_occupied():
-    assert free_along_m(grid(), PATH, 0.0, 25.0) == 0.0
-    assert free_along_m(grid(x2_5=OCCUPIED), PATH, 4.0, 25.0) == 0.0
+    seen = dataclasses.replace(grid(), is_blind=np.zeros((240, 240), bool))
+    assert free_along_m(seen, PATH, 25.0) == 0.0
+    assert free_along_m(grid(x2_5=OCCUPIED), PATH, 25.0) == 0.0
 
 
 def test_path_that_leaves_the_grid_ends_there():
-    assert free_along_m(grid(), PATH, 4.0, 100.0) == pytest.approx(29.0)
+    assert free_along_m(grid(), PATH, 100.0) == pytest.approx(29.0)
 
 
 def test_bent_path_asks_the_cells_of_the_bend():
     bent = dataclasses.replace(PATH, curvature_per_m=0.05)
     blocked = grid().cells.copy()
     blocked[135:140, 172:176] = OCCUPIED
-    one = FreeSpaceGrid(blocked, 0.25, (-30.0, -30.0))
-    assert free_along_m(one, PATH, 4.0, 25.0) == pytest.approx(25.0)
-    assert free_along_m(one, bent, 4.0, 25.0) < 14.0
+    one = dataclasses.replace(grid(), cells=blocked)
+    assert free_along_m(one, PATH, 25.0) == pytest.approx(25.0)
+    assert free_along_m(one, bent, 25.0) < 14.0
     along, left = bent.along_and_left_m(bent.points_m(np.array([10.0])))
     assert (along[0], left[0]) == pytest.approx((10.0, 0.0))

@@ -12,7 +12,7 @@ from perception_fm.config import SceneConfig
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.scene.free_grid import FREE, OCCUPIED
-from perception_fm.scene.stage import SCALE_OFF, SceneStage
+from perception_fm.scene.stage import SCALE_OFF, SceneStage, SceneView
 
 MOUNTING = base_from_camera(1.5, 0.06, forward_m=1.2)
 STEP_NS = 100_000_000
@@ -28,10 +28,14 @@ def car(step: int, speed_mps: float = 5.0):
     return cast(MOUNTING, [(x, x + 4.0, -1.0, 0.8, 1.5, CAR)], sigma_share=0.03)
 
 
+def look(stage: SceneStage, step: int, dense, mounting=MOUNTING):
+    return stage.update(step * STEP_NS, [SceneView("front", dense, mounting)], ego(step))
+
+
 def drive(stage: SceneStage, steps: int, **changes):
     for step in range(steps):
         dense = dataclasses.replace(car(step), **{name: make(car(step)) for name, make in changes.items()})
-        report = stage.update(step * STEP_NS, dense, MOUNTING, ego(step))
+        report = look(stage, step, dense)
     return report
 
 
@@ -42,7 +46,7 @@ def test_approach_of_a_car_gives_one_confirmed_track_and_free_road_before_it():
     assert track.class_id[0] == CAR
     assert track.nearest_m == pytest.approx(24.5 - 1.2, abs=0.4)
     assert np.hypot(*track.state[2:]) < 2.0
-    assert report.scale.ratio == pytest.approx(1.0, abs=0.03)
+    assert report.views["front"].scale.ratio == pytest.approx(1.0, abs=0.03)
     row = int((0.0 - report.grid.origin_m[1]) / report.grid.resolution_m)
     column = int((15.0 - report.grid.origin_m[0]) / report.grid.resolution_m)
     assert report.grid.cells[row, column] == FREE
@@ -54,17 +58,15 @@ def test_approach_of_a_car_gives_one_confirmed_track_and_free_road_before_it():
 def test_without_an_input_nothing_is_free_for_long_and_nothing_is_new(gone):
     stage = SceneStage(SceneConfig())
     drive(stage, 8)
-    before = len(stage.update(8 * STEP_NS, car(8), MOUNTING, ego(8)).tracks)
+    before = len(look(stage, 8, car(8)).tracks)
     for step in range(9, 40):
         dense = car(step)
         if gone == "depth":
             dense = dataclasses.replace(dense, depth_m=None, depth_std_m=None)
         if gone == "label":
             dense = dataclasses.replace(dense, label=None, confidence=None)
-        report = stage.update(
-            step * STEP_NS, None if gone == "dense" else dense, None if gone == "mounting" else MOUNTING, ego(step)
-        )
-        assert report.points is None
+        report = look(stage, step, None if gone == "dense" else dense, None if gone == "mounting" else MOUNTING)
+        assert not report.views
         assert len(report.tracks) <= before
     assert not (report.grid.cells == FREE).any()
 
@@ -91,16 +93,16 @@ def test_labels_of_one_class_raise_nothing_and_free_only_road(label):
 def test_absurd_mounting_raises_nothing(mounting):
     stage = SceneStage(SceneConfig())
     for step in range(3):
-        report = stage.update(step * STEP_NS, car(step), mounting, ego(step))
+        report = look(stage, step, car(step), mounting)
     assert report.grid is not None
 
 
 def test_reversing_and_leaving_the_map_raise_nothing():
     stage = SceneStage(SceneConfig())
     for step in range(5):
-        stage.update(step * STEP_NS, car(0), MOUNTING, ego(step, -200.0))
+        stage.update(step * STEP_NS, [SceneView("front", car(0), MOUNTING)], ego(step, -200.0))
     far = EgoState(9 * STEP_NS, RigidTransform(np.eye(3), np.array([1e7, -1e7, 0.0])), 5.0, 0.0, True)
-    report = stage.update(9 * STEP_NS, car(0), MOUNTING, far)
+    report = stage.update(9 * STEP_NS, [SceneView("front", car(0), MOUNTING)], far)
     assert (report.grid.cells == FREE).any()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from cast_scene import CAR
@@ -39,10 +41,15 @@ def unseen(points):
     return np.zeros(len(points), bool)
 
 
+def step_on(tracker, things, odom_from_base, dt_s, is_in_view):
+    tracker.predict(dt_s)
+    return tracker.update(things, odom_from_base, is_in_view)
+
+
 def test_parked_car_stands_still_while_we_drive_at_it():
-    tracker, rng = SceneTracker(), np.random.default_rng(0)
+    tracker, rng = SceneTracker(itertools.count(1)), np.random.default_rng(0)
     for step in range(30):
-        (track,) = tracker.update([thing(40.0 - step, 3.0, rng=rng)], pose(float(step)), DT_S, seen)
+        (track,) = step_on(tracker, [thing(40.0 - step, 3.0, rng=rng)], pose(float(step)), DT_S, seen)
     assert track.track_id == 1
     assert track.is_confirmed
     assert track.state[:2] == pytest.approx([40.0, 3.0], abs=0.5)
@@ -51,9 +58,9 @@ def test_parked_car_stands_still_while_we_drive_at_it():
 
 
 def test_velocity_is_over_the_ground_and_in_line_with_its_sigma():
-    tracker, rng = SceneTracker(), np.random.default_rng(1)
+    tracker, rng = SceneTracker(itertools.count(1)), np.random.default_rng(1)
     for step in range(40):
-        (track,) = tracker.update([thing(20.0 + 0.3 * step, -2.0, rng=rng)], pose(0.5 * step), DT_S, seen)
+        (track,) = step_on(tracker, [thing(20.0 + 0.3 * step, -2.0, rng=rng)], pose(0.5 * step), DT_S, seen)
     error = track.state[2:] - [8.0, 0.0]
     assert abs(error[0]) < 3.0 * np.sqrt(track.covariance[2, 2])
     assert abs(error[1]) < 3.0 * np.sqrt(track.covariance[3, 3])
@@ -61,50 +68,49 @@ def test_velocity_is_over_the_ground_and_in_line_with_its_sigma():
 
 
 def test_two_cars_that_pass_each_other_keep_their_ids():
-    tracker, rng = SceneTracker(), np.random.default_rng(2)
+    tracker, rng = SceneTracker(itertools.count(1)), np.random.default_rng(2)
     for step in range(30):
         things = [thing(15.0 + 0.8 * step, 2.0, rng=rng), thing(38.0 - 0.8 * step, -2.0, rng=rng)]
-        tracker.update(things if step % 2 else things[::-1], pose(0.0), DT_S, seen)
+        step_on(tracker, things if step % 2 else things[::-1], pose(0.0), DT_S, seen)
     ids = sorted((track.state[1], track.track_id) for track in tracker.tracks)
     assert len(ids) == 2
     assert {track_id for _, track_id in ids} == {1, 2}
 
 
 def test_thing_that_was_seen_once_is_no_obstacle_and_soon_gone():
-    tracker = SceneTracker()
-    (track,) = tracker.update([thing(20.0, 0.0, UNKNOWN_LABEL, cells=3)], pose(0.0), DT_S, seen)
+    tracker = SceneTracker(itertools.count(1))
+    (track,) = step_on(tracker, [thing(20.0, 0.0, UNKNOWN_LABEL, cells=3)], pose(0.0), DT_S, seen)
     assert not track.is_confirmed
     assert 0.0 < track.existence_probability < 0.7
     for _ in range(3):
-        tracker.update([], pose(0.0), DT_S, seen)
+        step_on(tracker, [], pose(0.0), DT_S, seen)
     assert tracker.tracks == []
 
 
 def test_confirmed_thing_stays_while_it_cannot_be_seen():
-    tracker = SceneTracker()
+    tracker = SceneTracker(itertools.count(1))
     for _ in range(6):
-        tracker.update([thing(10.0, 0.0)], pose(0.0), DT_S, seen)
-    (track,) = tracker.update([], pose(0.0), 1.0, unseen)
+        step_on(tracker, [thing(10.0, 0.0)], pose(0.0), DT_S, seen)
+    (track,) = step_on(tracker, [], pose(0.0), 1.0, unseen)
     assert track.is_confirmed
-    assert not track.is_seen
     for _ in range(8):
-        tracker.update([], pose(0.0), DT_S, seen)
+        step_on(tracker, [], pose(0.0), DT_S, seen)
     assert tracker.tracks == []
 
 
 def test_ids_are_never_used_twice():
-    tracker = SceneTracker()
-    tracker.update([thing(10.0, 0.0)], pose(0.0), DT_S, seen)
+    tracker = SceneTracker(itertools.count(1))
+    step_on(tracker, [thing(10.0, 0.0)], pose(0.0), DT_S, seen)
     tracker.reset()
-    (track,) = tracker.update([thing(10.0, 0.0)], pose(0.0), DT_S, seen)
+    (track,) = step_on(tracker, [thing(10.0, 0.0)], pose(0.0), DT_S, seen)
     assert track.track_id == 2
 
 
 def test_turn_of_the_vehicle_moves_no_track():
-    tracker = SceneTracker()
+    tracker = SceneTracker(itertools.count(1))
     for step in range(20):
         yaw = 0.02 * step
         local = Rotation.from_euler("z", -yaw).apply([20.0, 4.0, 0.0])
-        (track,) = tracker.update([thing(local[0], local[1])], pose(0.0, 0.0, yaw), DT_S, seen)
+        (track,) = step_on(tracker, [thing(local[0], local[1])], pose(0.0, 0.0, yaw), DT_S, seen)
     assert track.state[:2] == pytest.approx([20.0, 4.0], abs=0.3)
     assert np.hypot(*track.state[2:]) < 0.7

@@ -1,0 +1,71 @@
+"""What motion knows, written into the grid: things that the network may not have seen, and road without a network."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
+from perception_fm.scene.path import GroundPath
+from perception_fm.types import Obstacle, Provenance
+
+FloatArray = NDArray[np.float64]
+
+_LEAST_DEPTH_M = 0.5  # of a thing whose length nobody has seen
+_STRIP_ODDS = -3.0  # verified road is verified against a false alarm rate of a few percent (docs/motion.md)
+_OCCUPIED_ODDS = 4.0
+_SUBPIXEL_BITS = 4
+
+
+def with_obstacles(grid: FreeSpaceGrid, obstacles: Sequence[Obstacle], foot_m: FloatArray) -> FreeSpaceGrid:
+    """Marks what motion has confirmed as occupied, and as unknown what lies behind it as seen from `foot_m` (2,).
+
+    A painted wall looks like free road to the network; nothing behind it may stay free.
+    """
+    chosen = [item for item in obstacles if _is_of_motion(item)]
+    if not chosen:
+        return grid
+    solid, hidden = np.zeros(grid.cells.shape, np.uint8), np.zeros(grid.cells.shape, np.uint8)
+    reach = 2.0 * grid.resolution_m * max(grid.cells.shape)
+    for item in chosen:
+        corners = item.corners_m(_LEAST_DEPTH_M)
+        _fill(solid, corners, grid)
+        away = corners - foot_m
+        beyond = foot_m + away * (reach / np.maximum(np.hypot(*away.T), 1e-6))[:, None]
+        shadow = cv2.convexHull(np.concatenate([corners, beyond]).astype(np.float32))
+        _fill(hidden, shadow[:, 0].astype(np.float64), grid)
+    cells, odds = grid.cells.copy(), grid.odds.copy()
+    beside = cv2.dilate(solid, np.ones((3, 3), np.uint8)) | hidden
+    cells[(beside > 0) & (cells == FREE)] = UNKNOWN
+    cells[solid > 0], odds[solid > 0] = OCCUPIED, _OCCUPIED_ODDS
+    return dataclasses.replace(grid, cells=cells, odds=odds)
+
+
+def with_verified_path(grid: FreeSpaceGrid, path: GroundPath, verified_m: float) -> FreeSpaceGrid:
+    """Marks the verified path as free where nothing is known: for a vehicle that has no network."""
+    if verified_m <= 0.0:
+        return grid
+    rows, columns = np.indices(grid.cells.shape)
+    places = np.array(grid.origin_m) + grid.resolution_m * (np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5)
+    along, left = path.along_and_left_m(places)
+    inside = (along > 0.0) & (along <= verified_m) & (np.abs(left) <= path.half_width_m)
+    inside = inside.reshape(grid.cells.shape) & (grid.cells == UNKNOWN)
+    cells, odds = grid.cells.copy(), grid.odds.copy()
+    cells[inside], odds[inside] = FREE, _STRIP_ODDS
+    return dataclasses.replace(grid, cells=cells, odds=odds)
+
+
+def _is_of_motion(item: Obstacle) -> bool:
+    is_known = bool(np.isfinite(item.centre_base_m[:2]).all()) and math.isfinite(item.size_m[1])
+    return item.is_confirmed and item.provenance is not Provenance.LEARNED and is_known
+
+
+def _fill(image: NDArray[np.uint8], corners_m: FloatArray, grid: FreeSpaceGrid) -> None:
+    """Sets the cells that a convex polygon (N, 2) of the base frame touches."""
+    cells = (corners_m - np.array(grid.origin_m)) / grid.resolution_m - 0.5
+    cv2.fillConvexPoly(image, np.rint(cells * (1 << _SUBPIXEL_BITS)).astype(np.int32), 1, shift=_SUBPIXEL_BITS)
