@@ -78,7 +78,8 @@ def relative_sigma(dense: DensePrediction) -> NDArray[np.float32]:
     assert dense.depth_m is not None
     if dense.depth_std_m is None:
         return np.asarray(np.where(np.isfinite(dense.depth_m), np.float32(_DEFAULT_SIGMA_SHARE), np.float32(np.nan)))
-    return np.asarray(dense.depth_std_m / dense.depth_m)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.asarray(dense.depth_std_m / dense.depth_m)
 
 
 def labeled_points(
@@ -92,36 +93,46 @@ def labeled_points(
     """
     assert dense.depth_m is not None
     assert dense.label is not None
-    depth, rays = dense.depth_m, grid_rays(dense.camera)
+    depth, rays, confidence = dense.depth_m, grid_rays(dense.camera), _confidence(dense)
+    x, y = rays[0, :, 0], rays[:, 0, 1]
     share = relative_sigma(dense)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         is_valid = np.isfinite(depth) & (depth > 0.0) & np.isfinite(share)
-        inverse = rays @ ground.m[:2] + ground.m[2]
         # n . X = h on the plane, h the height of the camera: a point is h (1 - Z / Z of the plane) above it.
-        height = ground.height_m * (1.0 - depth * inverse)
-        homogeneous = np.concatenate([rays, np.ones((*depth.shape, 1))], axis=2)
-        tilt = depth * np.sqrt(((homogeneous @ ground.covariance) * homogeneous).sum(axis=2))
-        sigma = ground.height_m * np.hypot(share * depth * inverse, tilt)
+        inverse = _inverse_depth(x, y, ground)
+        height = np.float32(ground.height_m) * (1.0 - depth * inverse)
+        sigma = np.float32(ground.height_m) * depth * np.sqrt(np.square(share * inverse) + _variance(x, y, ground))
         is_on_ground = np.abs(height) <= np.maximum(_ROAD_HEIGHT_M, _HEIGHT_SIGMAS * sigma)
         is_valid &= is_on_ground | ~_bleeds(depth)
-        is_confident = _confidence(dense) >= np.uint8(np.ceil(255.0 * min_confidence))
+        is_confident = confidence >= np.uint8(np.ceil(255.0 * min_confidence))
         is_tall = (height - _HEIGHT_SIGMAS * sigma >= min_height_m) & (dense.label != SKY_LABEL)
         is_named = _IS_STANDING[dense.label] & is_confident
         is_standing = is_valid & (is_tall | is_named) & (height <= clearance_m)
         is_road = is_valid & is_on_ground & ~is_standing & is_confident & (dense.label == ROAD_LABEL)
-    points = np.empty((*depth.shape, 3), np.float32)
-    points[..., :2] = rays * depth[..., None]
-    points[..., 2] = depth
-    points[~is_valid] = np.nan
+    nan = np.float32(np.nan)
+    z = np.where(is_valid, depth, nan)
     return LabeledPoints(
         camera=dense.camera,
-        points_m=points,
-        height_m=np.where(is_valid, height, np.nan).astype(np.float32),
-        height_sigma_m=np.where(is_valid, sigma, np.nan).astype(np.float32),
+        points_m=np.stack([z * x.astype(np.float32), z * y[:, None].astype(np.float32), z], axis=-1),
+        height_m=np.where(is_valid, height, nan),
+        height_sigma_m=np.where(is_valid, sigma, nan),
         label=dense.label,
-        confidence=_confidence(dense),
-        surface=np.where(is_standing, np.uint8(Surface.STANDING), is_road.astype(np.uint8)),
+        confidence=confidence,
+        surface=np.where(is_standing, np.uint8(Surface.STANDING), is_road.view(np.uint8)),
     )
+
+
+def _inverse_depth(x: FloatArray, y: FloatArray, ground: PlaneEstimate) -> NDArray[np.float32]:
+    """1/Z (h, w) of the plane in a grid with rays (x, y, 1)."""
+    return np.asarray(ground.m[0] * x + (ground.m[1] * y + ground.m[2])[:, None], np.float32)
+
+
+def _variance(x: FloatArray, y: FloatArray, ground: PlaneEstimate) -> NDArray[np.float32]:
+    """Of that 1/Z, of the plane's covariance alone."""
+    c = ground.covariance
+    of_column = c[0, 0] * x**2 + 2.0 * c[0, 2] * x
+    of_row = c[1, 1] * y**2 + 2.0 * c[1, 2] * y + c[2, 2]
+    return np.asarray(of_column + of_row[:, None] + np.outer(2.0 * c[0, 1] * y, x), np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -142,11 +153,9 @@ def _confidence(dense: DensePrediction) -> NDArray[np.uint8]:
 
 def _bleeds(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Cells halfway between a nearer and a farther neighbour: a mixture of two surfaces, where none is."""
-    log = np.log(np.where(depth > 0.0, depth, np.nan))
+    log = np.log(np.where(depth > 0.0, depth, np.float32(np.nan)))
     bleeds = np.zeros(depth.shape, bool)
-    for axis in (0, 1):
-        step = np.diff(log, axis=axis)
-        before, after = (step[:-1], step[1:]) if axis == 0 else (step[:, :-1], step[:, 1:])
-        inner = bleeds[1:-1] if axis == 0 else bleeds[:, 1:-1]
-        inner |= (np.minimum(np.abs(before), np.abs(after)) > _BLEEDING_SHARE) & (before * after > 0.0)
+    for steps, inner in ((np.diff(log, axis=0), bleeds[1:-1]), (np.diff(log).T, bleeds[:, 1:-1].T)):
+        for is_steep in (steps > _BLEEDING_SHARE, steps < -_BLEEDING_SHARE):
+            inner |= is_steep[:-1] & is_steep[1:]
     return bleeds
