@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perception_fm.cli import evaluate_dense, evaluate_scenarios, evaluate_shards
+from perception_fm.cli import evaluate_dense, evaluate_scenarios, evaluate_scene, evaluate_shards
 
 if TYPE_CHECKING:
     from perception_fm.evaluation.wall import Sighting, WallFigures
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 @click.group("evaluate")
 def command() -> None:
-    """Compare the results of a run, or a model's depth and labels, with the truth."""
+    """Compare the results of a run, a model's depth and labels, or what is made of them, with the truth."""
 
 
 command.add_command(evaluate_dense.depth)
 command.add_command(evaluate_dense.segmentation)
 command.add_command(evaluate_shards.shards)
 command.add_command(evaluate_shards.depth_error)
+command.add_command(evaluate_scene.scene)
 command.add_command(evaluate_scenarios.command)
 
 

@@ -59,7 +59,7 @@ def write_shards_report(
         "shards.html",
         document,
         worst,
-        believed=_pictures(believed),
+        believed=pictures_of(believed),
         plot="" if depth is None else depth_bands_svg(depth),
         calibration_plot="" if calibration is None else depth_calibration_svg(calibration),
         reliability_plots={
@@ -78,7 +78,7 @@ def _write(folder: Path, template: str, document: Mapping[str, Any], worst: Sequ
         .render(
             run=document["run"],
             summary=document["summary"],
-            pictures=_pictures(worst),
+            pictures=pictures_of(worst),
             **parts,
         )
     )
@@ -87,7 +87,8 @@ def _write(folder: Path, template: str, document: Mapping[str, Any], worst: Sequ
     return path
 
 
-def _pictures(frames: Sequence[WorstFrame]) -> list[dict[str, str]]:
+def pictures_of(frames: Sequence[WorstFrame]) -> list[dict[str, str]]:
+    """Source and caption of each, for a template."""
     return [
         {"source": "data:image/jpeg;base64," + base64.b64encode(one.jpeg).decode("ascii"), "caption": one.caption}
         for one in frames

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class ShardFrame:
     `truth` holds depth (NaN: none, sky, or farther than stored) and label (ids as Cityscapes trainIds) where the
     dataset has them. `pictured_m` (H, W) float32: as `truth.depth_m` but for prints, there the depth that they show,
     inf for sky. `normals` (H, W, 3), 0 for sky. `is_painted` (H, W). `print_kind`: of the surface that carries a
-    print, "several" where more than one kind hangs in the world, "" where none does.
+    print, "several" where more than one kind hangs in the world, "" where none does. `instance` (H, W), 0 for what is
+    not counted. `facts`: of the sample, as stored.
     """
 
     truth: TruthFrame
@@ -37,6 +38,8 @@ class ShardFrame:
     print_kind: str
     scenario: str
     seed: int
+    instance: NDArray[np.uint16] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ShardSet:
@@ -78,6 +81,8 @@ def _frame(number: int, sample: dict[str, Any]) -> ShardFrame:
         print_kind=_print_kind(facts),
         scenario=str(facts["share"]),
         seed=int(facts["seed"]),
+        instance=sample.get("instance"),
+        facts=facts,
     )
 
 
