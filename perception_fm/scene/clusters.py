@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
@@ -25,6 +25,8 @@ _GROUPS = (
     ("car", "truck", "bus", "train"),
     ("pole", "traffic light", "traffic sign"),
 )
+_GROUND_NAMES = ("road", "sidewalk", "terrain", "sky")
+_IS_THING = np.array([name not in _GROUND_NAMES for name in CITYSCAPES_CLASSES])
 _BACKGROUND = 0
 _GROUP_OF_LABEL = np.full(UNKNOWN_LABEL + 1, _BACKGROUND, np.uint8)
 for _number, _names in enumerate(_GROUPS, 1):
@@ -35,7 +37,8 @@ _PIECE_M = 3.0
 _OUTER = 0.04  # quantile: sides of a box leave out this share of the points, whose depth may belong to another surface
 _VOXEL_M = 0.2  # a near side has many more cells than a far one, and both are sides
 _LEAST_SIDE_M = 0.1
-_ANGLES_RAD = np.radians(np.arange(0.0, 90.0, 3.0))
+_ANGLES_RAD = np.radians(np.arange(0.0, 180.0, 3.0))
+_AXES = np.column_stack([np.cos(_ANGLES_RAD), np.sin(_ANGLES_RAD)])
 _HEADING_LENGTH_M = 1.5  # a thing that is shorter than this shows no heading
 
 
@@ -60,127 +63,175 @@ class Cluster:
     class_probability: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Items of which those of one group lie side by side: `group` (N,) of each, `start` and `count` (G,) of its run."""
+
+    group: NDArray[np.intp]
+    start: NDArray[np.intp]
+    count: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, key: NDArray[np.generic]) -> _Runs:
+        """Runs of equal items of a sorted key (N,)."""
+        is_new = np.ones(len(key), bool)
+        is_new[1:] = key[1:] != key[:-1]
+        start = np.flatnonzero(is_new)
+        return cls(np.cumsum(is_new) - 1, start, np.diff(np.append(start, len(key))))
+
+    def inner(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest (G,) of values (N,), without the outermost."""
+        ranked = np.sort(_key(self.group, values)).imag
+        out = (_OUTER * self.count).astype(np.intp)
+        return ranked[self.start + out], ranked[self.start + self.count - 1 - out]
+
+    def range(self, values: FloatArray, axis: int = 0) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest of values with one item per step of `axis`."""
+        return np.minimum.reduceat(values, self.start, axis), np.maximum.reduceat(values, self.start, axis)
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Of values (N,)."""
+        return np.asarray(np.add.reduceat(values, self.start) / self.count)
+
+
 def clusters_of(points: LabeledPoints, base_from_camera: RigidTransform, min_cells: int = 2) -> list[Cluster]:
     """All things that the STANDING cells form, nearest first; fewer than `min_cells` are noise."""
-    is_standing = points.surface == Surface.STANDING
-    if not is_standing.any():
+    cells = np.flatnonzero(points.surface == Surface.STANDING)
+    if not len(cells):
         return []
-    cells = np.flatnonzero(is_standing)
     base = base_from_camera.apply(points.points_m.reshape(-1, 3)[cells].astype(np.float64))
-    group = _GROUP_OF_LABEL[points.label.ravel()[cells]]
-    thing = _connected(points, is_standing)[cells]
-    is_background = (group == _BACKGROUND) & _is_long(thing, base)
-    piece = np.floor(base[:, :2] / _PIECE_M).astype(np.int64)
-    key = np.column_stack([thing, *(np.where(is_background, piece[:, axis], 0) for axis in (0, 1))])
-    _, member = np.unique(key, axis=0, return_inverse=True)
-    order = np.argsort(member.ravel(), kind="stable")
-    starts = np.flatnonzero(np.diff(member.ravel()[order], prepend=-1))
-    found = [
-        _cluster(points, cells[chosen], base[chosen], base_from_camera)
-        for chosen in np.split(order, starts[1:])
-        if len(chosen) >= min_cells
-    ]
-    return sorted(found, key=lambda one: one.nearest_m)
+    order, runs = _pieces(points, cells, base)
+    is_kept = (runs.count >= min_cells)[runs.group]
+    if not is_kept.any():
+        return []
+    chosen = order[is_kept]
+    return _measured(points, cells[chosen], base[chosen], _Runs.of(runs.group[is_kept]), base_from_camera)
 
 
-def _connected(points: LabeledPoints, is_standing: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Number of the connected thing of every cell of the grid, flat; cells that do not stand are alone."""
-    height, width = is_standing.shape
-    index = np.arange(height * width).reshape(height, width)
-    log = np.log(np.where(is_standing, points.points_m[..., 2], 1.0))
+def _pieces(points: LabeledPoints, cells: NDArray[np.intp], base_m: FloatArray) -> tuple[NDArray[np.intp], _Runs]:
+    """Order of the cells (N,) by the thing that they belong to, or by its piece, and the runs in that order."""
+    thing = _connected(points, cells)
+    order = np.argsort(thing, kind="stable")
+    low, high = _Runs.of(thing[order]).range(base_m[order, :2])
+    is_long = (high - low).max(axis=1) > _PIECE_M
+    is_cut = is_long[thing] & (_GROUP_OF_LABEL[points.label.ravel()[cells]] == _BACKGROUND)
+    key = _key(thing, np.where(is_cut, _square(base_m[:, :2], _PIECE_M), 0.0))
+    order = np.argsort(key, kind="stable")
+    return order, _Runs.of(key[order])
+
+
+def _key(group: NDArray[np.intp], values: FloatArray) -> NDArray[np.complex128]:
+    """Sorts by group (N,), and by value (N,) within each: complex numbers compare their real parts first."""
+    return np.asarray(group + 1j * values)
+
+
+def _square(ground_m: FloatArray, side_m: float) -> FloatArray:
+    """Number (N,) of the square of the ground that each point (N, 2) lies in."""
+    column, row = np.floor(ground_m.T / side_m)
+    return np.asarray(column * 100_003.0 + row)
+
+
+def _connected(points: LabeledPoints, cells: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number (N,) of the connected thing of each standing cell, from 0 on."""
+    number = np.zeros(points.surface.shape, np.int32)
+    number.ravel()[cells] = np.arange(len(cells))
+    log = np.full(points.surface.shape, np.float32(np.nan))
+    log.ravel()[cells] = np.log(points.points_m.reshape(-1, 3)[cells, 2])
     group = _GROUP_OF_LABEL[points.label]
     edges = []
     for here, there in (
         (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]),
         (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]),
     ):  # fmt: skip
-        joins = is_standing[here] & is_standing[there] & (group[here] == group[there])
-        joins &= np.abs(log[here] - log[there]) < _SAME_SURFACE_SHARE
-        edges.append((index[here][joins], index[there][joins]))
+        joins = (np.abs(log[here] - log[there]) < _SAME_SURFACE_SHARE) & (group[here] == group[there])
+        edges.append((number[here][joins], number[there][joins]))
     first, second = (np.concatenate(ends) for ends in zip(*edges))
-    graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(index.size, index.size))
+    graph = csr_array((np.ones(len(first)), (first, second)), shape=(len(cells), len(cells)))
     return np.asarray(connected_components(graph, directed=False)[1], np.intp)
 
 
-def _is_long(thing: NDArray[np.intp], base_m: FloatArray) -> NDArray[np.bool_]:
-    """Whether the thing that each point (N,) belongs to is longer than a piece."""
-    _, member = np.unique(thing, return_inverse=True)
-    member = member.ravel()
-    low, high = np.full((member.max() + 1, 2), np.inf), np.full((member.max() + 1, 2), -np.inf)
-    np.minimum.at(low, member, base_m[:, :2])
-    np.maximum.at(high, member, base_m[:, :2])
-    return np.asarray((high - low).max(axis=1) > _PIECE_M)[member]
+def _measured(
+    points: LabeledPoints, cells: NDArray[np.intp], base: FloatArray, runs: _Runs, base_from_camera: RigidTransform
+) -> list[Cluster]:
+    """Clusters, nearest first, from runs of cells (N,) and their points (N, 3)."""
+    away = (base[:, :2] - base_from_camera.translation_m[:2]).T
+    nearest = runs.inner(np.hypot(*away))[0]
+    bearing = np.arctan2(runs.mean(away[1]), runs.mean(away[0]))
+    top = runs.inner(base[:, 2])[1]
+    middle, sides, yaw = _rectangles(*_thinned(base[:, :2], runs))
+    centre = np.column_stack([*middle, 0.5 * top])
+    size = np.maximum(np.column_stack([*sides, top]), _LEAST_SIDE_M)
+    share = runs.mean(points.height_sigma_m.ravel()[cells].astype(np.float64))  # of the height over the ground
+    along = nearest * share / base_from_camera.translation_m[2]
+    sigma = np.column_stack([along, np.maximum(0.5 * nearest / points.camera.fx, 0.05)])
+    label, probability = _classes(points, cells, runs)
+    cells_of = np.split(cells, runs.start[1:])
+    return [
+        Cluster(
+            cells=cells_of[one],
+            centre_m=centre[one],
+            size_m=size[one],
+            yaw_rad=float(yaw[one]),
+            position_sigma_m=sigma[one],
+            bearing_rad=float(bearing[one]),
+            nearest_m=float(nearest[one]),
+            class_id=int(label[one]),
+            class_probability=float(probability[one]),
+        )
+        for one in np.argsort(nearest, kind="stable")
+    ]
 
 
-def _cluster(
-    points: LabeledPoints, cells: NDArray[np.intp], base: FloatArray, base_from_camera: RigidTransform
-) -> Cluster:
-    foot = base_from_camera.translation_m[:2]
-    away = base[:, :2] - foot
-    ranges = np.hypot(away[:, 0], away[:, 1])
-    middle = away.mean(axis=0)
-    bearing = float(np.arctan2(middle[1], middle[0]))
-    seen = _thinned(base[:, :2])
-    yaw = _yaw(seen)
-    along = seen @ np.array([np.cos(yaw), np.sin(yaw)])
-    across = seen @ np.array([-np.sin(yaw), np.cos(yaw)])
-    (a0, a1), (c0, c1) = _inner(along), _inner(across)
-    top = _inner(base[:, 2])[1]
-    x = np.cos(yaw) * 0.5 * (a0 + a1) - np.sin(yaw) * 0.5 * (c0 + c1)
-    y = np.sin(yaw) * 0.5 * (a0 + a1) + np.cos(yaw) * 0.5 * (c0 + c1)
-    size = np.maximum([a1 - a0, c1 - c0, top], _LEAST_SIDE_M)
-    nearest = _inner(ranges)[0]
-    share = float(points.height_sigma_m.ravel()[cells].mean())  # of the height over the ground: a share of its own
-    label, probability = _class(points, cells)
-    cell_m = nearest / points.camera.fx
-    return Cluster(
-        cells=cells,
-        centre_m=np.array([x, y, 0.5 * top]),
-        size_m=size,
-        yaw_rad=yaw,
-        position_sigma_m=np.array([nearest * share / base_from_camera.translation_m[2], max(0.5 * cell_m, 0.05)]),
-        bearing_rad=bearing,
-        nearest_m=nearest,
-        class_id=label,
-        class_probability=probability,
-    )
+def _thinned(ground_m: FloatArray, runs: _Runs) -> tuple[FloatArray, _Runs]:
+    """One of the points (N, 2) of each voxel of each run."""
+    key = _key(runs.group, _square(ground_m, _VOXEL_M))
+    order = np.argsort(key, kind="stable")
+    first = order[_Runs.of(key[order]).start]
+    return ground_m[first], _Runs.of(runs.group[first])
 
 
-def _yaw(ground_m: FloatArray) -> float:
-    """Direction of the longer side of the rectangle whose sides lie nearest to points (N, 2); 0 where they show none.
+def _rectangles(ground_m: FloatArray, runs: _Runs) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Centre (2, G), length and width (2, G) and yaw (G,) of the rectangles around runs of points (N, 2)."""
+    yaw = _yaws(ground_m, runs)
+    ahead = np.array([np.cos(yaw), np.sin(yaw)])
+    aside = np.array([-ahead[1], ahead[0]])
+    along, across = ((axis[:, runs.group] * ground_m.T).sum(axis=0) for axis in (ahead, aside))
+    (rear, front), (right, left) = runs.inner(along), runs.inner(across)
+    return 0.5 * ((rear + front) * ahead + (right + left) * aside), np.array([front - rear, left - right]), yaw
 
-    The search for the best L of Zhang, Xu, Dong, Dolan (Efficient L-shape fitting, IV 2017), criterion of closeness.
+
+def _yaws(ground_m: FloatArray, runs: _Runs) -> FloatArray:
+    """Directions (G,) of the longer side of the rectangles whose sides lie nearest to runs of points (N, 2).
+
+    0 where the points show none. The search for the best L of Zhang, Xu, Dong, Dolan (Efficient L-shape fitting, IV
+    2017), criterion of closeness.
     """
-    if np.ptp(ground_m, axis=0).max() < _HEADING_LENGTH_M:
-        return 0.0
-    first = ground_m @ np.array([np.cos(_ANGLES_RAD), np.sin(_ANGLES_RAD)])
-    second = ground_m @ np.array([-np.sin(_ANGLES_RAD), np.cos(_ANGLES_RAD)])
-    gaps = [np.minimum(side - side.min(axis=0), side.max(axis=0) - side) for side in (first, second)]
-    closeness = (1.0 / np.maximum(np.minimum(*gaps), _VOXEL_M)).sum(axis=0)
-    best = int(np.argmax(closeness))
-    is_second_longer = np.ptp(second[:, best]) > np.ptp(first[:, best])
-    yaw = float(_ANGLES_RAD[best]) + (0.5 * np.pi if is_second_longer else 0.0)
-    return (yaw + 0.5 * np.pi) % np.pi - 0.5 * np.pi
+    low, high = runs.range(ground_m)
+    shows = (high - low).max(axis=1) >= _HEADING_LENGTH_M
+    yaw = np.zeros(len(shows))
+    if not shows.any():
+        return yaw
+    chosen = shows[runs.group]
+    runs = _Runs.of(runs.group[chosen])
+    along = _AXES @ ground_m[chosen].T
+    low, high = runs.range(along, axis=1)
+    gap = np.minimum(along - low[:, runs.group], high[:, runs.group] - along)
+    turn = len(_AXES) // 2  # a quarter
+    closeness = 1.0 / np.maximum(np.minimum(gap[:turn], gap[turn:]), _VOXEL_M)
+    best = np.add.reduceat(closeness, runs.start, axis=1).argmax(axis=0)
+    number, length = np.arange(len(best)), high - low
+    best += np.where(length[best + turn, number] > length[best, number], turn, 0)
+    yaw[shows] = (_ANGLES_RAD[best] + 0.5 * np.pi) % np.pi - 0.5 * np.pi
+    return yaw
 
 
-def _thinned(ground_m: FloatArray) -> FloatArray:
-    """One of the points (N, 2) of each voxel."""
-    voxel = np.floor(ground_m / _VOXEL_M)
-    _, first = np.unique(voxel[:, 0] * 100_003.0 + voxel[:, 1], return_index=True)
-    return ground_m[first]
-
-
-def _inner(values: FloatArray) -> tuple[float, float]:
-    """Least and greatest of values (N,), without the outermost."""
-    ranked = np.sort(values)
-    out = int(_OUTER * len(ranked))
-    return float(ranked[out]), float(ranked[-1 - out])
-
-
-def _class(points: LabeledPoints, cells: NDArray[np.intp]) -> tuple[int, float]:
-    """The class with the most confidence, and its share of the whole."""
-    weights = np.bincount(points.label.ravel()[cells], points.confidence.ravel()[cells], minlength=UNKNOWN_LABEL + 1)
-    best = int(np.argmax(weights[:-1]))
-    probability = float(weights[best]) / (255.0 * len(cells))
-    is_thing = best < len(CITYSCAPES_CLASSES) and CITYSCAPES_CLASSES[best] not in ("road", "sidewalk", "terrain", "sky")
-    return (best, probability) if is_thing and probability >= 0.5 else (UNKNOWN_LABEL, float("nan"))
+def _classes(points: LabeledPoints, cells: NDArray[np.intp], runs: _Runs) -> tuple[NDArray[np.intp], FloatArray]:
+    """The class (G,) with the most confidence, and its share of the whole."""
+    labels = UNKNOWN_LABEL + 1
+    key = runs.group * labels + points.label.ravel()[cells]
+    weights = np.bincount(key, points.confidence.ravel()[cells], minlength=len(runs.start) * labels)
+    weights = weights.reshape(-1, labels)[:, : len(CITYSCAPES_CLASSES)]
+    best = weights.argmax(axis=1)
+    share = weights.max(axis=1) / (255.0 * runs.count)
+    is_known = _IS_THING[best] & (share >= 0.5)
+    return np.where(is_known, best, UNKNOWN_LABEL), np.where(is_known, share, np.nan)
