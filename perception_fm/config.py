@@ -113,7 +113,7 @@ class SceneConfig:
 
     max_range_m: float = setting(50.0, "obstacles and free space end here", low=5.0, high=150.0)
     cell_m: float = setting(0.25, "side of a cell of the grid", low=0.05, high=2.0)
-    min_obstacle_height_m: float = setting(
+    min_height_m: float = setting(
         0.25, "what surely reaches higher over the ground stands in the way", low=0.05, high=2.0, live=True
     )
     clearance_m: float = setting(
@@ -144,6 +144,7 @@ class PerceptionConfig:
     vehicle: VehicleConfig = field(default_factory=VehicleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    scene: SceneConfig = field(default_factory=SceneConfig)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import time
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.camera.integrity import BLACK, BLOCKED, FROZEN, OVER_EXPOSED, IntegrityMonitor
 from perception_fm.camera.rectification import Rectifier
+from perception_fm.camera.watch import UNUSABLE, CameraWatch, WatchedFrame
 from perception_fm.config import PerceptionConfig
 from perception_fm.dense import DensePrediction, DensePredictor, ModelState
 from perception_fm.errors import PerceptionError
-from perception_fm.geometry.path import ARC
+from perception_fm.fusion import Fused, fuse, motion_depths
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.motion.obstacle_report import motion_obstacle
 from perception_fm.motion.stage import (
     EXPECTED_REASONS,
     MOUNTING_UNKNOWN,
@@ -25,21 +25,20 @@ from perception_fm.motion.stage import (
     RectifiedFrame,
 )
 from perception_fm.network_stage import NetworkStage
+from perception_fm.scene.ground import MetricScale
+from perception_fm.scene.stage import SCALE_OFF, SceneReport, SceneStage, SceneView
 from perception_fm.types import (
     CameraFrame,
     Mode,
     MotionField,
-    Obstacle,
     PathState,
     PerceptionResult,
     RoadPlane,
+    ScaleSource,
 )
 
-# A picture with one of these faults shows no road: nothing in it may verify or clear anything.
-_UNUSABLE = frozenset({FROZEN, BLACK, OVER_EXPOSED, BLOCKED})
-_UNTRUSTED = _UNUSABLE | {MOUNTING_UNKNOWN}
+_UNTRUSTED = UNUSABLE | {MOUNTING_UNKNOWN}
 MODEL_UNTRAINED = "the model is untrained: its dense outputs mean nothing"
-_STANDING_MPS = 0.2  # a simulator or a video repeats frames exactly while nothing moves: that is no fault
 # Braking at 6 m/s^2 after 0.5 s, the distance that free road must at least reach to be of use to a planner.
 _BRAKING_MPS2 = 6.0
 _REACTION_S = 0.5
@@ -56,21 +55,29 @@ class PerceptionPipeline:
         self.config = config
         self.model = ModelState(refusal=refusal) if predictor is None else predictor.state
         self._network = None if predictor is None else NetworkStage(predictor)
+        self._ids = itertools.count(1)
+        self._watches: dict[str, CameraWatch] = {}
         self._rectifier: Rectifier | None = None
         self._motion: MotionStage | None = None
-        self._integrity = IntegrityMonitor()
+        self._scene = SceneStage(config.scene, self._ids) if _speaks_of_scenes(self.model) else None
         self._last_stamp_ns: int | None = None
+        self._scale_source = ScaleSource.NONE
 
     def reset(self) -> None:
         """Forget every temporal state: tracks, verified road, obstacles. For clock jumps and camera changes."""
         self._last_stamp_ns = None
-        self._integrity.reset()
+        for watch in self._watches.values():
+            watch.reset()
         if self._motion is not None:
             self._motion.reset()
+        if self._scene is not None:
+            self._scene.reset()
 
-    def process(self, frame: CameraFrame) -> PerceptionResult:
-        """The result of one frame. Degradations are in `reasons`.
+    def process(self, frame: CameraFrame, *others: CameraFrame) -> PerceptionResult:
+        """The result of one frame of the camera that looks along the path. Degradations are in `reasons`.
 
+        `others`: frames of other cameras of about the same instant; what they show is added to obstacles and free
+        space, moved by the odometry between their stamps and that of `frame`.
         Raises `PerceptionError` for a stamp that does not advance (call `reset` first) and `ImageError`,
         `CameraError` for a frame it cannot read.
         """
@@ -78,27 +85,33 @@ class PerceptionPipeline:
         if self._last_stamp_ns is not None and frame.stamp_ns <= self._last_stamp_ns:
             raise PerceptionError("frames must advance in time; reset the pipeline after a clock jump")
         self._last_stamp_ns = frame.stamp_ns
-        rectifier, motion = self._prepare(frame)
-        rectified = self._rectify(frame, rectifier)
-        faults = self._faults(frame, rectified)
+        watched = [self._watches.setdefault(one.frame_id, CameraWatch()).take(one) for one in (frame, *others)]
+        driving = watched[0]
+        rectified = RectifiedFrame(
+            frame.stamp_ns, driving.gray, driving.rectifier.rectified.intrinsics, driving.base_from_camera, frame.ego
+        )
+        motion = self._motion_stage(driving.rectifier)
         latency = {"rectify": (time.perf_counter() - start) * 1e3}
-        is_usable = _UNUSABLE.isdisjoint(faults)
         if self._network is not None:
-            self._network.begin(frame.image, rectifier, is_usable)
-        report = motion.update(rectified) if is_usable else motion.blind(rectified)
-        report.reasons.extend(faults)
+            self._network.begin(watched)
+        report = motion.update(rectified) if driving.is_usable else motion.blind(rectified)
+        report.reasons.extend(driving.faults)
+        report.reasons.extend(f"{one.frame.frame_id}: {fault}" for one in watched[1:] for fault in one.faults)
         latency.update(report.latency_ms)
         dense = self._dense(report.reasons, latency)
-        result = self._result(frame, rectified, rectifier, report, dense, latency)
+        pose = self._pose(report, frame)
+        scene = self._scene_report(watched, dense, report, pose, latency)
+        fused = fuse(report, scene, rectified, watched, pose, self.config)
+        result = self._result(watched, rectified, report, dense, scene, fused, latency)
         latency["total"] = (time.perf_counter() - start) * 1e3
         return result
 
-    def _dense(self, reasons: list[str], latency_ms: dict[str, float]) -> DensePrediction | None:
-        """The network's answer; what is wrong with the model is added to the reasons."""
+    def _dense(self, reasons: list[str], latency_ms: dict[str, float]) -> tuple[DensePrediction, ...]:
+        """The network's answers; what is wrong with the model is added to the reasons."""
         if self.model.refusal:
             reasons.append(f"geometry only: {self.model.refusal}")
         if self._network is None:
-            return None
+            return ()
         if not self.model.is_trained:
             reasons.append(MODEL_UNTRAINED)
         answer = self._network.end()
@@ -107,65 +120,102 @@ class PerceptionPipeline:
             reasons.append(f"the model gave no answer: {answer.failure}")
         return answer.dense
 
-    def _faults(self, frame: CameraFrame, rectified: RectifiedFrame) -> tuple[str, ...]:
-        """Names of what is wrong with the picture itself."""
-        faults = self._integrity.check(rectified.gray)
-        ego = frame.ego
-        if ego is not None and ego.has_translation and abs(ego.speed_mps) < _STANDING_MPS:
-            faults = tuple(fault for fault in faults if fault != FROZEN)
-        return faults
+    def _motion_stage(self, rectifier: Rectifier) -> MotionStage:
+        """The stage for this camera; a changed calibration starts everything anew."""
+        if self._motion is None or rectifier is not self._rectifier:
+            self._rectifier = rectifier
+            mask = _track_mask(self.config.tracking.ego_mask, rectifier)
+            self._motion = MotionStage(self.config, mask, self._ids)
+            if self._scene is not None:
+                self._scene.reset()
+        return self._motion
 
-    def _prepare(self, frame: CameraFrame) -> tuple[Rectifier, MotionStage]:
-        """Rectification maps and stages for this camera; a changed calibration starts everything anew."""
-        if self._rectifier is None or self._motion is None or not self._rectifier.source.equals(frame.camera):
-            self._rectifier = Rectifier(frame.camera)
-            self._motion = MotionStage(self.config, _track_mask(self.config.tracking.ego_mask, self._rectifier))
-        return self._rectifier, self._motion
+    def _pose(self, report: MotionReport, frame: CameraFrame) -> RigidTransform | None:
+        """Where the vehicle is: by odometry, else along the way that the camera's height gives; None where neither can
+        say, and once where one takes over from the other."""
+        before, self._scale_source = self._scale_source, report.scale_source
+        if report.scale_source is not before or report.scale_source is ScaleSource.NONE:
+            return None
+        if report.scale_source is ScaleSource.ODOMETRY and frame.ego is not None:
+            return frame.ego.odom_from_base
+        return RigidTransform(np.eye(3), np.array([report.odometer_m, 0.0, 0.0]))
 
-    @staticmethod
-    def _rectify(frame: CameraFrame, rectifier: Rectifier) -> RectifiedFrame:
-        image = frame.image
-        gray = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-        mounting = frame.base_from_camera
-        if mounting is not None:
-            turn = rectifier.source.rectification.T  # stored optical from rectified optical
-            mounting = RigidTransform(mounting.rotation @ turn, mounting.translation_m)
-        return RectifiedFrame(
-            frame.stamp_ns, rectifier.rectify(gray), rectifier.rectified.intrinsics, mounting, frame.ego
-        )
+    def _scene_report(
+        self,
+        watched: Sequence[WatchedFrame],
+        dense: Sequence[DensePrediction],
+        report: MotionReport,
+        pose: RigidTransform | None,
+        latency_ms: dict[str, float],
+    ) -> SceneReport | None:
+        if self._scene is None:
+            return None
+        now = watched[0].frame
+        views = [
+            SceneView(one.frame.frame_id, answer if one.is_usable else None, _mounting_at(now, one),
+                      motion_depths(report) if one is watched[0] else None)
+            for one, answer in zip(watched, dense)
+        ]  # fmt: skip
+        scene = self._scene.update(now.stamp_ns, views, pose)
+        report.reasons.extend(scene.reasons)
+        latency_ms.update(scene.latency_ms)
+        return scene
 
     def _result(
         self,
-        frame: CameraFrame,
+        watched: Sequence[WatchedFrame],
         rectified: RectifiedFrame,
-        rectifier: Rectifier,
         report: MotionReport,
-        dense: DensePrediction | None,
+        dense: Sequence[DensePrediction],
+        scene: SceneReport | None,
+        fused: Fused,
         latency_ms: dict[str, float],
     ) -> PerceptionResult:
-        obstacles = tuple(motion_obstacle(track, report, rectified) for track in report.tracks)
-        state = _path_state(obstacles, report)
+        frame = watched[0].frame
+        seen = None if scene is None else scene.views.get(frame.frame_id)
+        stamps = [one.frame.stamp_ns for one in watched]
         return PerceptionResult(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
-            state=state,
+            state=_path_state(fused, report.speed_mps),
             mode=_mode(report.reasons),
             reasons=tuple(report.reasons),
-            verified_free_distance_m=report.verified_m,
-            obstacles=obstacles,
+            verified_free_distance_m=fused.verified_m,
+            obstacles=fused.obstacles,
             speed_mps=report.speed_mps,
-            path_curvature_per_m=report.path.curvature_per_m if report.path else 0.0,
+            path_curvature_per_m=fused.path.curvature_per_m,
             scale_source=report.scale_source,
             base_from_camera=frame.base_from_camera,
-            path_heading_rad=_path_heading_rad(report, rectified),
-            path_memory_m=report.path.memory_m if report.path else ARC,
+            path_heading_rad=fused.path.heading_rad,
+            path_memory_m=fused.path.memory_m,
             road=_road_plane(report, rectified),
-            motion=_motion_field(frame, rectified, rectifier, report),
+            motion=_motion_field(frame, rectified, watched[0].rectifier, report),
             sweep=report.sweep,
             focus_of_expansion=None if report.views is None else report.views.focus,
-            dense=dense,
+            dense=dense[0] if dense else None,
+            points=None if seen is None else seen.points,
+            sectors=fused.sectors,
+            grid=fused.grid,
+            scale=MetricScale() if seen is None else seen.scale,
+            cameras=tuple(one.frame.frame_id for one in watched),
+            camera_spread_s=(max(stamps) - min(stamps)) * 1e-9,
             latency_ms=latency_ms,
         )
+
+
+def _speaks_of_scenes(model: ModelState) -> bool:
+    """Whether obstacles and free space can come from it."""
+    return model.is_trained and {"depth", "label"} <= set(model.heads)
+
+
+def _mounting_at(now: CameraFrame, one: WatchedFrame) -> RigidTransform | None:
+    """Mounting of a camera in the base frame of another instant: the vehicle has moved since its stamp."""
+    then, mounting = one.frame, one.base_from_camera
+    if then is now or mounting is None or now.ego is None or then.ego is None:
+        return mounting
+    if not (now.ego.has_translation and then.ego.has_translation):
+        return mounting
+    return now.ego.odom_from_base.inverse() @ then.ego.odom_from_base @ mounting
 
 
 def stopping_distance_m(speed_mps: float) -> float:
@@ -175,26 +225,21 @@ def stopping_distance_m(speed_mps: float) -> float:
 
 def _mode(reasons: list[str]) -> Mode:
     """UNTRUSTED where the input itself is unusable, DEGRADED where something that should be there is missing."""
-    if not _UNTRUSTED.isdisjoint(reasons):
+    if not _UNTRUSTED.isdisjoint(reasons) or any(reason.startswith(SCALE_OFF) for reason in reasons):
         return Mode.UNTRUSTED
     return Mode.DEGRADED if set(reasons) - EXPECTED_REASONS else Mode.NOMINAL
 
 
-def _path_state(obstacles: tuple[Obstacle, ...], report: MotionReport) -> PathState:
-    """OBSTACLE where one is confirmed, FREE_VERIFIED from a verified stopping distance on, else UNVERIFIED."""
-    if any(obstacle.is_confirmed for obstacle in obstacles):
+def _path_state(fused: Fused, speed_mps: float) -> PathState:
+    """OBSTACLE where one is confirmed in the path, FREE_VERIFIED from a verified stopping distance on, else UNVERIFIED.
+
+    What stands beyond the stopping distance and beyond the verified road is an obstacle all the same.
+    """
+    if any(item.is_confirmed and item.is_in_path for item in fused.obstacles):
         return PathState.OBSTACLE
-    if report.verified_m > 0.0 and report.verified_m >= stopping_distance_m(max(report.speed_mps, 0.0)):
+    if fused.verified_m > 0.0 and fused.verified_m >= stopping_distance_m(max(speed_mps, 0.0)):
         return PathState.FREE_VERIFIED
     return PathState.UNVERIFIED
-
-
-def _path_heading_rad(report: MotionReport, frame: RectifiedFrame) -> float:
-    """Direction of travel at the camera against base x, positive left; 0 where it is not known."""
-    if report.path is None or frame.base_from_camera is None:
-        return 0.0
-    direction = frame.base_from_camera.rotation @ np.array([report.path.heading, 0.0, 1.0])
-    return math.atan2(float(direction[1]), float(direction[0]))
 
 
 def _road_plane(report: MotionReport, frame: RectifiedFrame) -> RoadPlane | None:

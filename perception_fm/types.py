@@ -258,7 +258,8 @@ class PerceptionResult:
     fades over `path_memory_m` (geometry/path.py).
 
     `dense` is the network's answer in the rectified optical frame, None where no model runs; `points` are those of it.
-    `sectors` and `grid` say what it shows as free, `scale` how metric its depth is.
+    `sectors`, around the camera's foot, and `grid` say what is free, `scale` how metric the depth is. `cameras`: frames
+    of the cameras whose answers are in obstacles and free space, `camera_spread_s` the largest difference of stamps.
     """
 
     stamp_ns: int
@@ -283,6 +284,8 @@ class PerceptionResult:
     sectors: FreeSpaceSectors | None = None
     grid: FreeSpaceGrid | None = None
     scale: MetricScale = field(default_factory=MetricScale)
+    cameras: tuple[str, ...] = ()
+    camera_spread_s: float = 0.0
     latency_ms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

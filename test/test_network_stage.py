@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from perception_fm.camera.integrity import BLACK
 from perception_fm.camera.model import CameraModel
 from perception_fm.camera.rectification import Rectifier
+from perception_fm.camera.watch import WatchedFrame
 from perception_fm.config import PerceptionConfig
 from perception_fm.dense import DensePrediction, ModelState
 from perception_fm.errors import InferenceError, PerceptionError
@@ -42,8 +44,13 @@ class Predictor:
 
 def answer(predictor, image, is_usable=True):
     stage = NetworkStage(predictor)
-    stage.begin(image, Rectifier(CAMERA), is_usable)
+    stage.begin([watched(image, is_usable=is_usable)])
     return stage.end()
+
+
+def watched(image, camera=CAMERA, is_usable=True):
+    shown = CameraFrame(1, "front_optical", image, camera)
+    return WatchedFrame(shown, Rectifier(camera), image[..., 0], None, () if is_usable else (BLACK,))
 
 
 def textured(seed=0):
@@ -51,17 +58,33 @@ def textured(seed=0):
 
 
 def test_answer_belongs_to_the_frame_that_was_begun():
-    stage, rectifier = NetworkStage(Predictor()), Rectifier(CAMERA)
+    stage = NetworkStage(Predictor())
     for level in (10, 20, 30):
-        stage.begin(np.full((48, 64, 3), level, np.uint8), rectifier, True)
-        assert stage.end().dense.depth_m[0, 0] == level
+        stage.begin([watched(np.full((48, 64, 3), level, np.uint8))])
+        assert stage.end().dense[0].depth_m[0, 0] == level
+
+
+def test_several_cameras_share_one_call_and_keep_their_order():
+    calls = []
+
+    class Counting(Predictor):
+        def predict(self, images, cameras):
+            calls.append(len(images))
+            return super().predict(images, cameras)
+
+    stage = NetworkStage(Counting())
+    stage.begin([watched(np.full((48, 64, 3), level, np.uint8), is_usable=level != 20) for level in (10, 20, 30)])
+    first, second, third = (one.depth_m[0, 0] for one in stage.end().dense)
+    assert (first, third) == (10.0, 30.0)
+    assert np.isnan(second)
+    assert calls == [2]
 
 
 def test_network_sees_the_rectified_picture():
     bent = CameraModel(64, 48, CAMERA.intrinsics, "plumb_bob", np.array([-0.3, 0.05, 0.0, 0.0, 0.0]))
     predictor, rectifier, image = Predictor(), Rectifier(bent), textured()
     stage = NetworkStage(predictor)
-    stage.begin(image, rectifier, True)
+    stage.begin([watched(image, bent)])
     stage.end()
     np.testing.assert_array_equal(predictor.seen[0], rectifier.rectify(image))
     assert not np.array_equal(predictor.seen[0], image)
@@ -69,14 +92,14 @@ def test_network_sees_the_rectified_picture():
 
 def test_failed_inference_makes_the_prediction_unknown():
     found = answer(Predictor(InferenceError("out of memory")), textured())
-    assert np.isnan(found.dense.depth_m).all()
+    assert np.isnan(found.dense[0].depth_m).all()
     assert found.failure == "out of memory"
 
 
 def test_unusable_picture_is_not_shown_to_the_network():
     predictor = Predictor()
     found = answer(predictor, textured(), is_usable=False)
-    assert np.isnan(found.dense.depth_m).all()
+    assert np.isnan(found.dense[0].depth_m).all()
     assert predictor.seen == []
     assert found.failure == ""
 

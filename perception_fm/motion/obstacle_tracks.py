@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,10 +66,10 @@ class ObstacleTrack:
 
 
 class ObstacleTracks:
-    """All current hypotheses, nearest first."""
+    """All current hypotheses, nearest first. `ids`: numbers for new ones; none is used twice."""
 
-    def __init__(self) -> None:
-        self._next_id = 1
+    def __init__(self, ids: Iterator[int] | None = None) -> None:
+        self._ids = itertools.count(1) if ids is None else ids
         self.tracks: list[ObstacleTrack] = []
 
     def reset(self) -> None:
@@ -104,14 +106,13 @@ class ObstacleTracks:
                 track.log_ratio += share * min(0.0, float(ratio[around].max(initial=-np.inf)))
         for row in peaks[:1]:
             track = ObstacleTrack(
-                self._next_id,
+                next(self._ids),
                 odometer_m + float(distance_m[row]),
                 (_GATE_SHARE * float(distance_m[row])) ** 2,
                 share * float(ratio[row]),
                 is_seen=True,
                 last_gain=share * float(ratio[row]),
             )
-            self._next_id += 1
             self.tracks.append(track)
             supported.append(track)
         self._settle(odometer_m)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,15 +79,20 @@ class MotionReport:
 
 
 class MotionStage:
-    """Owns all temporal state of the geometry-only half."""
+    """Owns all temporal state of the geometry-only half. `ids`: numbers for new obstacles."""
 
-    def __init__(self, config: PerceptionConfig, ego_mask: NDArray[np.uint8] | None = None) -> None:
+    def __init__(
+        self,
+        config: PerceptionConfig,
+        ego_mask: NDArray[np.uint8] | None = None,
+        ids: Iterator[int] | None = None,
+    ) -> None:
         self._config = config
         self._ego = EgoMotionStage(config.tracking, ego_mask)
         self._path = PathPrediction(config.vehicle.width_m)
         self._speed = SpeedFromRoad()
         self._verified = VerifiedRoad()
-        self._obstacles = ObstacleTracks()
+        self._obstacles = ObstacleTracks(ids)
         self.reset()
 
     def reset(self) -> None:

@@ -29,6 +29,7 @@ _LIMIT = 4.0  # log odds, 98%: what turned out wrong can be unlearned within two
 _DECISION = 1.4  # log odds, 80%
 _FREE_MEMORY_S = 1.0
 _OCCUPIED_MEMORY_S = 3.0
+_VEHICLE_M = 0.5
 _DEPTH_OF_OBSTACLE_M = 0.5  # of the strip behind a first standing point that counts as occupied
 
 
@@ -47,6 +48,21 @@ class FreeSpaceGrid:
     def __post_init__(self) -> None:
         for one in (self.cells, self.odds, self.is_blind):
             one.setflags(write=False)
+
+
+def unknown_grid(range_m: float, resolution_m: float, foot_m: FloatArray) -> FreeSpaceGrid:
+    """A grid of which nothing is known, around a camera above `foot_m` (x, y)."""
+    half = math.ceil(range_m / resolution_m) + 2
+    start = -half * resolution_m
+    place = start + (np.arange(2 * half) + 0.5) * resolution_m
+    is_blind = np.hypot(place[None, :] - foot_m[0], place[:, None] - foot_m[1]) < _vehicle_m(foot_m)
+    cells = np.full(is_blind.shape, UNKNOWN, np.int8)
+    return FreeSpaceGrid(cells, np.zeros(cells.shape, np.float32), is_blind, resolution_m, (start, start))
+
+
+def _vehicle_m(foot_m: FloatArray) -> float:
+    """How far around a camera the vehicle itself may reach: to the base's origin at least."""
+    return float(np.hypot(*foot_m[:2])) + _VEHICLE_M
 
 
 class FreeSpaceMemory:
@@ -137,7 +153,8 @@ class FreeSpaceMemory:
             ahead, left = place[None, :] - foot_m[0], place[:, None] - foot_m[1]
             offset = np.arctan2(left, ahead) - (polar.bearing_rad[0] - 0.5 * polar.width_rad)
             sector = ((offset % (2.0 * math.pi)) / polar.width_rad).astype(np.intp)
-            near = np.append(polar.near_m, seen.min())[np.minimum(sector, len(polar.near_m))]
+            beside = max(float(seen.min()), _vehicle_m(foot_m))
+            near = np.append(polar.near_m, beside)[np.minimum(sector, len(polar.near_m))]
             is_near = np.hypot(ahead, left) < near
             is_blind[part, part] |= is_near
             is_shown[part, part] |= ~is_near & (sector < len(polar.near_m))

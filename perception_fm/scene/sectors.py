@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_fm.camera.model import CameraModel
+from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
 from perception_fm.scene.polar import Boundary
 
@@ -76,13 +79,34 @@ def sectors_of(
     return FreeSpaceSectors(
         origin_m=origin_m,
         width_rad=width,
-        bearing_rad=right + width * (np.arange(count) + 0.5),
+        bearing_rad=np.asarray(right + width * (np.arange(count) + 0.5), np.float64),
         near_m=np.where(is_any, first.reshape(by_sector).max(axis=1), 0.0),
         free_m=free,
         obstacle_m=obstacle,
         boundary=boundary.astype(np.uint8),
         confidence=1.0 / (1.0 + np.exp(-odds)),
     )
+
+
+def view_rad(cameras: Sequence[tuple[CameraModel, RigidTransform]]) -> tuple[float, float]:
+    """Bearings (right, left) in the base frame between which undistorted cameras with these mountings see."""
+    spans = [_span_rad(camera, mounting) for camera, mounting in cameras]
+    first = sum(spans[0]) / 2.0
+    turned = []
+    for right, left in spans:
+        shift = 2.0 * math.pi * round((first - 0.5 * (right + left)) / (2.0 * math.pi))
+        turned.append((right + shift, left + shift))
+    right, left = min(one for one, _ in turned), max(one for _, one in turned)
+    return (right, left) if left - right < 2.0 * math.pi else (first - math.pi, first + math.pi)
+
+
+def _span_rad(camera: CameraModel, base_from_camera: RigidTransform) -> tuple[float, float]:
+    x, y = np.array([-0.5, camera.width - 0.5]) - camera.cx, np.array([-0.5, camera.height - 0.5]) - camera.cy
+    corners = np.stack(np.broadcast_arrays(x[:, None] / camera.fx, y / camera.fy, 1.0), axis=-1).reshape(-1, 3)
+    rays = np.vstack([corners, [[0.0, 0.0, 1.0]]]) @ base_from_camera.rotation.T
+    bearing = np.arctan2(rays[:, 1], rays[:, 0])
+    offset = (bearing - bearing[-1] + math.pi) % (2.0 * math.pi) - math.pi
+    return float(bearing[-1] + offset.min()), float(bearing[-1] + offset.max())
 
 
 @lru_cache(maxsize=8)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from perception_fm.config import SceneConfig
 from perception_fm.dense import DensePrediction
-from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.clusters import clusters_of
@@ -94,23 +93,22 @@ class SceneStage:
         self._tracker.reset()
         self._stamp_ns: int | None = None
 
-    def update(self, stamp_ns: int, views: Sequence[SceneView], ego: EgoState | None) -> SceneReport:
-        """Takes one frame, later than the one before."""
+    def update(self, stamp_ns: int, views: Sequence[SceneView], odom_from_base: RigidTransform | None) -> SceneReport:
+        """Takes one frame, later than the one before. Without a pose each frame stands for itself."""
         report = SceneReport()
         dt_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = stamp_ns
-        pose = ego.odom_from_base if ego is not None and ego.has_translation else None
         start = time.perf_counter()
         for view in views:
             seen = self._seen(view, dt_s, report.reasons)
             if seen is not None:
                 report.views[view.camera] = seen
-        start = _lap(report, "points", start)
+        start = _lap(report, "scene_points", start)
         sectors = [(seen.polar, seen.foot_m) for seen in report.views.values() if seen.is_metric]
-        report.grid = self._memory.update(sectors, pose, dt_s)
-        start = _lap(report, "free space", start)
-        report.tracks = self._tracked(report.views.values(), pose, dt_s)
-        _lap(report, "obstacles", start)
+        report.grid = self._memory.update(sectors, odom_from_base, dt_s)
+        start = _lap(report, "scene_free_space", start)
+        report.tracks = self._tracked(report.views.values(), odom_from_base, dt_s)
+        _lap(report, "scene_obstacles", start)
         return report
 
     def _seen(self, view: SceneView, dt_s: float, reasons: list[str]) -> SeenView | None:
@@ -125,7 +123,7 @@ class SceneStage:
             reasons.append(f"{SCALE_OFF}: {view.camera} sees {scale.ratio:.2f} of the true distance")
         elif config.corrects_scale and scale.sigma < _SURE_SCALE:
             dense, ground = _metric(dense, ground, scale.ratio)
-        points = labeled_points(dense, ground, config.min_obstacle_height_m, config.clearance_m, config.min_confidence)
+        points = labeled_points(dense, ground, config.min_height_m, config.clearance_m, config.min_confidence)
         polar = polar_free_space(points, ground, mounting, config.max_range_m)
         return SeenView(points, ground, scale, not is_off, polar, mounting)
 

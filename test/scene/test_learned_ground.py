@@ -62,9 +62,7 @@ def test_two_measurements_are_surer_than_one():
 
 def test_depth_that_means_nothing_leaves_the_mounting_and_no_scale():
     dense = scaled(1.0)
-    nothing = dataclasses.replace(
-        dense, depth_m=np.full(dense.depth_m.shape, np.nan, np.float32), depth_std_m=None
-    )
+    nothing = dataclasses.replace(dense, depth_m=np.full(dense.depth_m.shape, np.nan, np.float32), depth_std_m=None)
     plane, scale = LearnedGround().update(nothing, MOUNTING, 0.1, tracks())
     assert plane.m == pytest.approx(TRUE.m)
     assert not plane.is_measured

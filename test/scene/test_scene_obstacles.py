@@ -69,7 +69,7 @@ def test_what_both_have_seen_is_one_obstacle():
     scene = scene_obstacle(track(20.0, 0.0), HERE, PATH, 10.0, 0.05)
     (found,) = joined([motion(17.4)], [scene])
     assert found.provenance is Provenance.BOTH
-    assert (found.obstacle_id, found.class_id) == (7, 13)
+    assert (found.obstacle_id, found.class_id) == (3, 13)
     assert found.distance_m == 17.4
     assert found.ttc_s == 2.0
     assert found.expansion == 0.2

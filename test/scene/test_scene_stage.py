@@ -9,7 +9,6 @@ import pytest
 from cast_scene import BUILDING, CAR, ROAD, SKY, cast
 
 from perception_fm.config import SceneConfig
-from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.scene.free_grid import FREE, OCCUPIED
 from perception_fm.scene.stage import SCALE_OFF, SceneStage, SceneView
@@ -18,9 +17,8 @@ MOUNTING = base_from_camera(1.5, 0.06, forward_m=1.2)
 STEP_NS = 100_000_000
 
 
-def ego(step: int, speed_mps: float = 5.0) -> EgoState:
-    place = RigidTransform(np.eye(3), np.array([0.1 * speed_mps * step, 0.0, 0.0]))
-    return EgoState(step * STEP_NS, place, speed_mps, 0.0, True)
+def ego(step: int, speed_mps: float = 5.0) -> RigidTransform:
+    return RigidTransform(np.eye(3), np.array([0.1 * speed_mps * step, 0.0, 0.0]))
 
 
 def car(step: int, speed_mps: float = 5.0):
@@ -51,7 +49,7 @@ def test_approach_of_a_car_gives_one_confirmed_track_and_free_road_before_it():
     column = int((15.0 - report.grid.origin_m[0]) / report.grid.resolution_m)
     assert report.grid.cells[row, column] == FREE
     assert (report.grid.cells == OCCUPIED).any()
-    assert {"points", "free space", "obstacles"} == set(report.latency_ms)
+    assert {"scene_points", "scene_free_space", "scene_obstacles"} == set(report.latency_ms)
 
 
 @pytest.mark.parametrize("gone", ["dense", "depth", "label", "mounting"])
@@ -101,7 +99,7 @@ def test_reversing_and_leaving_the_map_raise_nothing():
     stage = SceneStage(SceneConfig())
     for step in range(5):
         stage.update(step * STEP_NS, [SceneView("front", car(0), MOUNTING)], ego(step, -200.0))
-    far = EgoState(9 * STEP_NS, RigidTransform(np.eye(3), np.array([1e7, -1e7, 0.0])), 5.0, 0.0, True)
+    far = RigidTransform(np.eye(3), np.array([1e7, -1e7, 0.0]))
     report = stage.update(9 * STEP_NS, [SceneView("front", car(0), MOUNTING)], far)
     assert (report.grid.cells == FREE).any()
 
