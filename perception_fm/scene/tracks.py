@@ -24,13 +24,16 @@ from perception_fm.scene.whole_boxes import Box
 FloatArray = NDArray[np.float64]
 
 _GATE = 9.2  # chi square of two degrees of freedom, 99%
-_NEW_VELOCITY_SIGMA_MPS = {"still": 0.3, "slow": 2.0, "fast": 10.0}
-_ACCELERATION_MPS2 = {"still": 0.3, "slow": 1.5, "fast": 3.0}
-_PACE = {
-    **dict.fromkeys(("car", "truck", "bus", "train", "motorcycle"), "fast"),
-    **dict.fromkeys(("person", "rider", "bicycle"), "slow"),
-    **dict.fromkeys(("building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation"), "still"),
+_NO_PAIR = 1e6
+_STILL, _SLOW, _FAST = range(3)
+_NEW_VELOCITY_SIGMA_MPS = np.array([0.3, 2.0, 10.0])
+_ACCELERATION_MPS2 = np.array([0.3, 1.5, 3.0])
+_PACES = {
+    **dict.fromkeys(("car", "truck", "bus", "train", "motorcycle"), _FAST),
+    **dict.fromkeys(("building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation"), _STILL),
 }
+_PACE_OF_CLASS = np.full(UNKNOWN_LABEL + 1, _STILL)
+_PACE_OF_CLASS[: len(CITYSCAPES_CLASSES)] = [_PACES.get(name, _SLOW) for name in CITYSCAPES_CLASSES]
 _BIRTH_ODDS = -1.0
 _CONFIRMED_ODDS = 3.0
 _FORGOTTEN_ODDS = -2.5
@@ -91,9 +94,8 @@ class SceneTracker:
 
     def predict(self, dt_s: float) -> None:
         """Moves all tracks on; what nobody looks at is forgotten slowly."""
-        for track in self.tracks:
-            _predict(track, dt_s)
-            track.log_odds += _UNSEEN_ODDS_PER_S * dt_s
+        if self.tracks:
+            _predict(self.tracks, dt_s)
         self._forget()
 
     def update(
@@ -104,16 +106,15 @@ class SceneTracker:
     ) -> list[SceneTrack]:
         """Takes the things that one camera sees, base frame; `is_in_view` says of points (N, 2) there whether it would
         see them. Returns all tracks that are left."""
-        places = [_measurement(cluster, box, odom_from_base) for cluster, box in things]
-        pairs = self._assigned(places, things)
-        found = set(pairs.values())
-        for index, number in pairs.items():
-            _correct(self.tracks[index], things[number], places[number], odom_from_base)
-        self._miss([track for index, track in enumerate(self.tracks) if index not in pairs], odom_from_base, is_in_view)
+        points, noises = _places(things, odom_from_base)
+        seen, found = self._assigned(things, points, noises)
+        if len(seen):
+            tracks = [self.tracks[one] for one in seen]
+            _correct(tracks, [things[one] for one in found], points[found], noises[found], odom_from_base)
+        self._miss([self.tracks[one] for one in _others(len(self.tracks), seen)], odom_from_base, is_in_view)
         self._forget()
-        for number, (thing, place) in enumerate(zip(things, places)):
-            if number not in found:
-                self.tracks.append(_born(next(self._ids), thing, place, odom_from_base))
+        for new in _others(len(things), found):
+            self.tracks.append(_born(next(self._ids), things[new], points[new], noises[new], odom_from_base))
         return self.tracks
 
     def _forget(self) -> None:
@@ -122,24 +123,23 @@ class SceneTracker:
         self.tracks = [track for track in self.tracks if track.log_odds > _FORGOTTEN_ODDS]
 
     def _assigned(
-        self, places: Sequence[tuple[FloatArray, FloatArray]], things: Sequence[tuple[Cluster, Box]]
-    ) -> dict[int, int]:
-        """Index of the thing of each track that got one."""
-        if not places or not self.tracks:
-            return {}
-        states = np.array([track.state[:2] for track in self.tracks])
-        spreads = np.array([track.covariance[:2, :2] for track in self.tracks])
-        points = np.array([place for place, _ in places])
-        noises = np.array([noise for _, noise in places])
-        gap = states[:, None] - points[None]
-        inverse = np.linalg.inv(spreads[:, None] + noises[None])
-        cost = np.einsum("tmi,tmij,tmj->tm", gap, inverse, gap)
-        pace_of_track = np.array([_pace(track.class_id[0]) for track in self.tracks])
-        pace_of_thing = np.array([_pace(cluster.class_id) for cluster, _ in things])
-        is_other = (pace_of_track[:, None] != pace_of_thing[None]) & (pace_of_track[:, None] != "still")
-        cost = np.where((cost > _GATE) | (is_other & (pace_of_thing[None] != "still")), 1e6, cost)
-        rows, columns = linear_sum_assignment(cost)
-        return {int(row): int(column) for row, column in zip(rows, columns) if cost[row, column] < 1e6}
+        self, things: Sequence[tuple[Cluster, Box]], points: FloatArray, noises: FloatArray
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Indices of the tracks that are seen, and of the thing of each."""
+        if not things or not self.tracks:
+            return np.zeros(0, np.intp), np.zeros(0, np.intp)
+        state, covariance = _stacked(self.tracks)
+        x, y = np.moveaxis(state[:, None, :2] - points, -1, 0)
+        (xx, xy), (_, yy) = np.moveaxis(covariance[:, None, :2, :2] + noises, (-2, -1), (0, 1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cost = (yy * x**2 - 2.0 * xy * x * y + xx * y**2) / (xx * yy - xy**2)
+            is_near = (cost >= 0.0) & (cost <= _GATE)  # neither where an ellipse is so long that its area is lost
+        of_track, of_thing = _paces(self.tracks)[:, None], _PACE_OF_CLASS[[cluster.class_id for cluster, _ in things]]
+        is_other = (of_track != of_thing) & (of_track != _STILL) & (of_thing != _STILL)
+        cost = np.where(is_near & ~is_other, cost, _NO_PAIR)
+        seen, found = linear_sum_assignment(cost)
+        is_pair = cost[seen, found] < _NO_PAIR
+        return seen[is_pair], found[is_pair]
 
     @staticmethod
     def _miss(
@@ -155,46 +155,80 @@ class SceneTracker:
                 track.log_odds += _MISSED_ODDS
 
 
-def _pace(class_id: int) -> str:
-    return _PACE.get(CITYSCAPES_CLASSES[class_id], "slow") if class_id < len(CITYSCAPES_CLASSES) else "still"
+def _others(count: int, chosen: NDArray[np.intp]) -> list[int]:
+    """Indices up to `count` that are not chosen."""
+    return sorted(set(range(count)).difference(chosen.tolist()))
 
 
-def _measurement(cluster: Cluster, box: Box, odom_from_base: RigidTransform) -> tuple[FloatArray, FloatArray]:
-    """Place (2,) and covariance (2, 2) in the odometry frame."""
-    along, across = cluster.position_sigma_m
-    turn = odom_from_base.rotation[:2, :2]
-    axes = turn @ _turned(cluster.bearing_rad)
+def _stacked(tracks: Sequence[SceneTrack]) -> tuple[FloatArray, FloatArray]:
+    """States (T, 4) and covariances (T, 4, 4)."""
+    return np.array([track.state for track in tracks]), np.array([track.covariance for track in tracks])
+
+
+def _paces(tracks: Sequence[SceneTrack]) -> NDArray[np.intp]:
+    """Pace (T,) of the class of each track."""
+    odds = np.array([track.class_odds for track in tracks])
+    is_known = odds[:, :-1].max(axis=1) >= 0.5 * odds.sum(axis=1)
+    return np.where(is_known, _PACE_OF_CLASS[odds.argmax(axis=1)], _STILL)
+
+
+def _places(things: Sequence[tuple[Cluster, Box]], odom_from_base: RigidTransform) -> tuple[FloatArray, FloatArray]:
+    """Places (N, 2) of things and their covariances (N, 2, 2) in the odometry frame."""
+    centre = np.array([box.centre_m for _, box in things]).reshape(-1, 3)
+    sight = _ellipses([(cluster.bearing_rad, cluster.position_sigma_m) for cluster, _ in things])
     # The middle of a box is known no better than its sides.
-    sides = turn @ _turned(box.yaw_rad)
-    extent = sides @ np.diag((0.5 * box.size_sigma_m[:2]) ** 2) @ sides.T
-    return odom_from_base.apply(box.centre_m)[:2], axes @ np.diag([along**2, across**2]) @ axes.T + extent
+    sides = _ellipses([(box.yaw_rad, 0.5 * box.size_sigma_m[:2]) for _, box in things])
+    turn = odom_from_base.rotation[:2, :2]
+    return odom_from_base.apply(centre)[:, :2], turn @ (sight + sides) @ turn.T
 
 
-def _predict(track: SceneTrack, dt_s: float) -> None:
+def _ellipses(axes: Sequence[tuple[float, FloatArray]]) -> FloatArray:
+    """Covariances (N, 2, 2) from the direction of the first axis and the sigmas (2,) along both."""
+    angle = np.array([angle_rad for angle_rad, _ in axes])
+    sigma = np.array([sigma for _, sigma in axes]).reshape(-1, 1, 2)
+    cos, sin = np.cos(angle), np.sin(angle)
+    scaled = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), -1, 0) * sigma
+    return np.asarray(scaled @ scaled.swapaxes(1, 2))
+
+
+def _predict(tracks: Sequence[SceneTrack], dt_s: float) -> None:
     step = np.eye(4)
     step[[0, 1], [2, 3]] = dt_s
     pull = np.array([[0.5 * dt_s**2, 0.0], [0.0, 0.5 * dt_s**2], [dt_s, 0.0], [0.0, dt_s]])
-    pace = _ACCELERATION_MPS2[_pace(track.class_id[0])]
-    track.state = step @ track.state
-    track.covariance = step @ track.covariance @ step.T + pace**2 * pull @ pull.T
+    state, covariance = _stacked(tracks)
+    variance = _ACCELERATION_MPS2[_paces(tracks)] ** 2
+    state = state @ step.T
+    covariance = step @ covariance @ step.T + variance[:, None, None] * (pull @ pull.T)
+    for one, track in enumerate(tracks):
+        track.state, track.covariance = state[one], covariance[one]
+        track.log_odds += _UNSEEN_ODDS_PER_S * dt_s
 
 
 def _correct(
-    track: SceneTrack,
-    thing: tuple[Cluster, Box],
-    place: tuple[FloatArray, FloatArray],
+    tracks: Sequence[SceneTrack],
+    things: Sequence[tuple[Cluster, Box]],
+    points: FloatArray,
+    noises: FloatArray,
     odom_from_base: RigidTransform,
 ) -> None:
-    cluster, box = thing
-    point, noise = place
-    gain = track.covariance[:, :2] @ np.linalg.inv(track.covariance[:2, :2] + noise)
-    track.state = track.state + gain @ (point - track.state[:2])
-    track.covariance = track.covariance - gain @ track.covariance[:2]
+    """One Kalman step of each track (T,) with its thing, and what else the thing says."""
+    state, covariance = _stacked(tracks)
+    gain = covariance[:, :, :2] @ np.linalg.inv(covariance[:, :2, :2] + noises)
+    state += (gain @ (points - state[:, :2])[..., None])[..., 0]
+    covariance -= gain @ covariance[:, :2]
+    heading = _heading(odom_from_base)
+    for one, (track, (cluster, box)) in enumerate(zip(tracks, things)):
+        track.state, track.covariance = state[one], covariance[one]
+        _describe(track, cluster, box, heading)
+
+
+def _describe(track: SceneTrack, cluster: Cluster, box: Box, heading_rad: float) -> None:
+    """Size, class and existence with one more sight of the thing."""
     track.size_m = (1.0 - _SIZE_MEMORY) * track.size_m + _SIZE_MEMORY * box.size_m
     track.size_sigma_m = np.minimum(track.size_sigma_m, box.size_sigma_m)
     track.height_m = float(box.centre_m[2])
     if box.yaw_sigma_rad <= track.yaw_sigma_rad:
-        track.yaw_rad, track.yaw_sigma_rad = box.yaw_rad + _heading(odom_from_base), box.yaw_sigma_rad
+        track.yaw_rad, track.yaw_sigma_rad = box.yaw_rad + heading_rad, box.yaw_sigma_rad
     track.class_odds = track.class_odds + _class_evidence(cluster)
     track.log_odds = min(_MOST_ODDS, track.log_odds + _seen_odds(cluster))
     track.is_confirmed = track.is_confirmed or track.log_odds >= _CONFIRMED_ODDS
@@ -202,13 +236,16 @@ def _correct(
 
 
 def _born(
-    track_id: int, thing: tuple[Cluster, Box], place: tuple[FloatArray, FloatArray], odom_from_base: RigidTransform
+    track_id: int,
+    thing: tuple[Cluster, Box],
+    point: FloatArray,
+    noise: FloatArray,
+    odom_from_base: RigidTransform,
 ) -> SceneTrack:
     cluster, box = thing
-    point, noise = place
     covariance = np.zeros((4, 4))
     covariance[:2, :2] = noise
-    covariance[2:, 2:] = np.eye(2) * _NEW_VELOCITY_SIGMA_MPS[_pace(cluster.class_id)] ** 2
+    covariance[2:, 2:] = np.eye(2) * _NEW_VELOCITY_SIGMA_MPS[_PACE_OF_CLASS[cluster.class_id]] ** 2
     return SceneTrack(
         track_id=track_id,
         state=np.array([*point, 0.0, 0.0]),
@@ -235,10 +272,6 @@ def _class_evidence(cluster: Cluster) -> FloatArray:
     is_known = cluster.class_id < len(CITYSCAPES_CLASSES)
     evidence[cluster.class_id if is_known else -1] += cluster.class_probability if is_known else 0.5
     return evidence
-
-
-def _turned(angle_rad: float) -> FloatArray:
-    return np.array([[math.cos(angle_rad), -math.sin(angle_rad)], [math.sin(angle_rad), math.cos(angle_rad)]])
 
 
 def _heading(odom_from_base: RigidTransform) -> float:
