@@ -18,10 +18,10 @@ SOURCES = ("confirmed", "obstacles", "grid")
 _RIGHT_SHARE, _RIGHT_M = 0.1, 1.0
 CORRIDOR_DEFINITION = (
     "The corridor is straight, along the camera's axis, from below the camera. confirmed: the nearest confirmed "
-    "obstacle whose box reaches into it; obstacles: of all; grid: the nearest occupied cell in it. right: within 10% or 1 m "
-    "of corridor_nearest_m, whichever is more; too_far, too_near: found, but not right; missed: nothing found within the "
-    "range of the stage although something is there; invented: found although nothing is there. Widths: 1.0 m is that "
-    "of the truth, 1.9 m that of a vehicle, where nearer things at the side may rightly be found."
+    "obstacle whose box reaches into it; obstacles: of all; grid: the nearest occupied cell in it. right: within 10% "
+    "or 1 m of corridor_nearest_m, whichever is more; too_far, too_near: found, but not right; missed: nothing found "
+    "within the range of the stage although something is there; invented: found although nothing is there. Widths: "
+    "1.0 m is that of the truth, 1.9 m that of a vehicle, where nearer things at the side may rightly be found."
 )
 
 

@@ -140,5 +140,5 @@ class SceneDrive:
         return things
 
     def _is_in_picture(self, optical_m: FloatArray) -> bool:
-        (u, v) = self._camera.project(optical_m[None])[0]
+        u, v = self._camera.project(optical_m[None, :2] / optical_m[2])[0]
         return bool(0.0 <= u < self._camera.width and 0.0 <= v < self._camera.height)

@@ -19,6 +19,8 @@ _LEAST_PIXELS = 48
 REACH_M = 50.0
 """Farther things need not be found: there the stage ends."""
 _OUTER = 0.02  # quantile: a mirror or a hand is no side
+_ANGLES_RAD = np.radians(np.arange(0.0, 180.0, 5.0))
+_BOX_MARGIN_M = 0.2
 _VEHICLES = tuple(CITYSCAPES_CLASSES.index(name) for name in ("car", "truck", "bus", "train"))
 _SURE_HEADING = 0.5  # mean resultant of the normals of a box is higher, of a round thing near 0
 _LEAST_HEADING_PIXELS = 200
@@ -103,13 +105,17 @@ def things_of_instances(points: TruePoints, foot_m: FloatArray) -> list[TrueThin
 def thing_of_box(
     points: TruePoints, class_id: int, centre_m: FloatArray, size_m: FloatArray, foot_m: FloatArray, least_points: int
 ) -> TrueThing | None:
-    """An annotated box of unknown heading: its extent is that of the thing points within its half length.
-
-    None where fewer than `least_points` lie there: then it is hidden.
+    """An annotated box of unknown heading: its extent is that of the points in the way that lie in it, turned as it
+    holds most of them. None where it holds fewer than `least_points`: then it is hidden.
     """
-    away = np.hypot(*(points.points_base_m[:, :2] - centre_m).T)
-    chosen = points.is_standing & (away <= 0.5 * size_m[:2].max())
-    if np.count_nonzero(chosen) < least_points:
+    away = points.points_base_m[:, :2] - centre_m
+    near = np.flatnonzero(points.is_standing & (np.hypot(*away.T) <= 0.5 * np.hypot(*size_m[:2]) + _BOX_MARGIN_M))
+    axes = np.array([np.cos(_ANGLES_RAD), np.sin(_ANGLES_RAD)])
+    along, across = away[near] @ axes, away[near] @ np.array([-axes[1], axes[0]])
+    inside = np.abs(along) <= 0.5 * size_m[0] + _BOX_MARGIN_M
+    inside &= np.abs(across) <= 0.5 * size_m[1] + _BOX_MARGIN_M
+    chosen = near[inside[:, np.argmax(inside.sum(axis=0))]]
+    if len(chosen) < least_points:
         return None
     seen = points.points_base_m[chosen]
     top = float(points.height_m[chosen].max())
