@@ -30,20 +30,24 @@ def fit_ground(
 
     None where the points cannot fix a plane: too few, or all at one distance. `prior`: where the plane was expected.
     """
-    if len(depth_m) < _MIN_POINTS or np.quantile(depth_m, 0.95) < _MIN_REACH * np.quantile(depth_m, 0.05):
+    if len(depth_m) < _MIN_POINTS:
         return None
-    design = np.column_stack([rays, np.ones(len(rays))])
+    near, far = np.quantile(depth_m, (0.05, 0.95))
+    if far < _MIN_REACH * near:
+        return None
+    design = np.vstack([rays.T, np.ones(len(rays))])
     inverse = 1.0 / depth_m
     prior_information = np.linalg.inv(prior.covariance)
     m, information = prior.m, prior_information
     for _ in range(_ROUNDS):
         # The error is a share of the plane's own 1/Z: with that of the points, near ones would win by being wrong.
-        sigma = sigma_share * np.maximum(design @ m, 0.25 * inverse)
-        residual = (inverse - design @ m) / sigma
-        weight = 1.0 / (1.0 + (residual / _CAUCHY) ** 2)
+        expected = m @ design
+        sigma = sigma_share * np.maximum(expected, 0.25 * inverse)
+        weight = 1.0 / (1.0 + ((inverse - expected) / (_CAUCHY * sigma)) ** 2)
         weight *= min(1.0, _INDEPENDENT / float(weight.sum())) / sigma**2
-        information = prior_information + design.T @ (weight[:, None] * design)
-        m = np.linalg.solve(information, prior_information @ prior.m + design.T @ (weight * inverse))
+        weighted = weight * design
+        information = prior_information + weighted @ design.T
+        m = np.linalg.solve(information, prior_information @ prior.m + weighted @ inverse)
     if not m[1] > 0.0:
         return None
     return PlaneEstimate(m, np.linalg.inv(information), True)

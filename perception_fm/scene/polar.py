@@ -60,26 +60,25 @@ def polar_free_space(
     """
     width, bearings = _bearings(points, base_from_camera)
     ranges = np.arange(STEP_M, max_range_m + 0.5 * STEP_M, STEP_M)
-    foot, directions = _ground_rays(bearings, ground, base_from_camera)
-    surface, confidence = _seen(points, foot + ranges[None, :, None] * directions[:, None, :])
+    surface, confidence = _seen(points, ranges, *_ground_rays(bearings, ground, base_from_camera))
     obstacle = _nearest_standing(points, ground, base_from_camera, bearings, width)
+    beside = _beside(obstacle)
 
     is_shown = surface != _OUTSIDE
-    first = np.argmax(is_shown, axis=1)
-    is_before = np.arange(len(ranges)) < first[:, None]
-    is_free = (surface == Surface.ROAD) & (ranges + 0.5 * STEP_M < _beside(obstacle)[:, None])
-    run = np.logical_and.accumulate(is_free | is_before, axis=1)
-    last = run.sum(axis=1)  # steps up to the boundary, those before the image included
+    first, steps = np.argmax(is_shown, axis=1), np.arange(len(ranges))
+    is_before = steps < first[:, None]
+    is_end = ~is_before & ((surface != Surface.ROAD) | (ranges + 0.5 * STEP_M >= beside[:, None]))
+    # Steps up to the boundary, those before the image included.
+    last = np.where(is_end.any(axis=1), np.argmax(is_end, axis=1), len(ranges))
     is_any = is_shown.any(axis=1) & (last > first)
     free = np.where(is_any, ranges[np.maximum(last - 1, 0)], 0.0)
     inside = np.minimum(last, len(ranges) - 1)
     seen = surface[np.arange(len(bearings)), inside]
-    is_blocked = (_beside(obstacle) <= ranges[inside] + 0.5 * STEP_M) | (seen == Surface.STANDING)
+    is_blocked = (beside <= ranges[inside] + 0.5 * STEP_M) | (seen == Surface.STANDING)
     boundary = np.where(is_blocked, Boundary.OBSTACLE, Boundary.UNKNOWN)
     boundary = np.where(is_any & (last == len(ranges)) & ~is_blocked, Boundary.FREE_END, boundary)
-    is_counted = run & ~is_before
-    with np.errstate(invalid="ignore"):
-        mean = np.where(is_counted, confidence, 0.0).sum(axis=1) / np.where(is_any, is_counted.sum(axis=1), np.nan)
+    is_counted = ~is_before & (steps < last[:, None])
+    mean = np.where(is_counted, confidence, 0).sum(axis=1) / np.where(is_any, last - first, np.nan)
     return PolarFreeSpace(
         width_rad=width,
         bearing_rad=bearings,
@@ -116,17 +115,19 @@ def _ground_rays(
     return normal * ground.height_m, level / np.linalg.norm(level, axis=1, keepdims=True)
 
 
-def _seen(points: LabeledPoints, ground_m: FloatArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Surface and confidence (B, R) of the cells where points (B, R, 3) of the ground fall."""
+def _seen(
+    points: LabeledPoints, ranges_m: FloatArray, foot_m: FloatArray, directions: FloatArray
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Surface and confidence (B, R) of the cells where the ground is seen at ranges (R,) along directions (B, 3)."""
     camera = points.camera
-    depth = ground_m[..., 2]
+    # Column and row by depth, and depth, are linear in the range.
+    project = np.array([[camera.fx, 0.0, camera.cx + 0.5], [0.0, camera.fy, camera.cy + 0.5], [0.0, 0.0, 1.0]])
+    column, row, depth = (project @ foot_m)[:, None, None] + (project @ directions.T)[..., None] * ranges_m
     with np.errstate(divide="ignore", invalid="ignore"):
-        column = np.where(depth > 0.0, np.rint(camera.fx * ground_m[..., 0] / depth + camera.cx), -1.0)
-        row = np.where(depth > 0.0, np.rint(camera.fy * ground_m[..., 1] / depth + camera.cy), -1.0)
-    is_inside = (column >= 0.0) & (column < camera.width) & (row >= 0.0) & (row < camera.height)
-    cell = np.where(is_inside, row * camera.width + column, 0.0).astype(np.intp)
-    surface = np.where(is_inside, points.surface.ravel()[cell], np.uint8(_OUTSIDE))
-    return surface, points.confidence.ravel()[cell]
+        column, row = column / depth, row / depth
+    is_inside = (depth > 0.0) & (column >= 0.0) & (column < camera.width) & (row >= 0.0) & (row < camera.height)
+    cell = np.where(is_inside, np.floor(row) * camera.width + np.floor(column), 0.0).astype(np.intp)
+    return np.where(is_inside, points.surface.ravel()[cell], np.uint8(_OUTSIDE)), points.confidence.ravel()[cell]
 
 
 def _beside(obstacle_m: FloatArray) -> FloatArray:

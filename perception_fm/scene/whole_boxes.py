@@ -6,6 +6,7 @@ such things as their sigma. What is of no known class keeps what is seen of it; 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +57,9 @@ def whole_box(cluster: Cluster) -> Box:
         size[:2], yaw = size[1::-1], yaw + 0.5 * np.pi if yaw <= 0.0 else yaw - 0.5 * np.pi
     whole = np.maximum(size, prior[0])
     whole[2] = size[2] if size[2] > 0.5 * prior[0][2] else prior[0][2]
-    axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
-    sight = axes @ np.array([np.cos(cluster.bearing_rad), np.sin(cluster.bearing_rad)])
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    axes = np.array([[cos, sin], [-sin, cos]])
+    sight = axes @ (math.cos(cluster.bearing_rad), math.sin(cluster.bearing_rad))
     centre = cluster.centre_m.copy()
     centre[:2] += (0.5 * (whole[:2] - size[:2]) * np.where(np.abs(sight) > 0.2, np.sign(sight), 0.0)) @ axes
     centre[2] = 0.5 * whole[2]
@@ -67,10 +69,10 @@ def whole_box(cluster: Cluster) -> Box:
 
 def _is_across(yaw_rad: float, bearing_rad: float) -> bool:
     """Whether the longer side is seen face on: then it is a front or a rear."""
-    return bool(abs(np.sin(yaw_rad - bearing_rad)) > 0.7)
+    return abs(math.sin(yaw_rad - bearing_rad)) > 0.7
 
 
 def _yaw_sigma(size_m: FloatArray) -> float:
     """Of a heading that the longer side gives; a thing without one may point anywhere."""
-    length, width = max(size_m[:2]), min(size_m[:2])
-    return float(np.clip(np.arctan2(0.3, max(length - width, 0.1)), 0.05, np.pi / np.sqrt(12.0)))
+    length, width = sorted(size_m[:2].tolist(), reverse=True)
+    return min(max(math.atan2(0.3, max(length - width, 0.1)), 0.05), math.pi / math.sqrt(12.0))
