@@ -29,7 +29,7 @@ from perception_fm.ros.step import process_image
 from perception_fm.ros.transforms import StaticTransforms
 from perception_fm.types import CameraFrame
 
-_LARGE = ("overlay",)  # for people; planners subscribe to the small outputs
+_LARGE = ("overlay", "birds_eye")  # for people; planners subscribe to the small outputs
 
 
 def time_node(frames: Sequence[CameraFrame], config: NodeConfig, total: int) -> tuple[dict[str, Timing], float]:

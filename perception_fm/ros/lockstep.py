@@ -7,6 +7,7 @@ latencies in `status`.
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from perception_fm.config import NodeConfig
 from perception_fm.errors import BagError
 from perception_fm.models.loaded import LoadedModel
 from perception_fm.pipeline import PerceptionPipeline
-from perception_fm.ros.bag_topics import find_topics
+from perception_fm.ros.bag_topics import BagTopics, find_topics
 from perception_fm.ros.bag_transforms import bag_transforms
 from perception_fm.ros.intake import FrameIntake
 from perception_fm.ros.outputs import Publication, outputs_for
@@ -31,7 +32,8 @@ from perception_fm.ros.results import FrameCounts
 from perception_fm.ros.step import Step, process_image
 
 OUTPUT_PREFIX = "/perception_node/"  # where the live node's `~/` resolves to by default
-_NOT_RECORDED = ("overlay",)  # as large as the input, and drawn again from the other topics at will
+# As large as the input, and made again from the other topics at will.
+_NOT_RECORDED = ("overlay", "birds_eye", "points")
 
 
 class LockstepRunner:
@@ -49,6 +51,7 @@ class LockstepRunner:
         try:
             types, counts = self._reader.topics, self._reader.counts
             self.topics = find_topics(counts, types, camera)
+            self._others = {name: find_topics(counts, types, name) for name in config.other_cameras}
             self.model = load()
         except BaseException:
             self._reader.close()
@@ -56,14 +59,13 @@ class LockstepRunner:
         self.config = dataclasses.replace(config, camera_name=self.topics.camera)
         self._outputs = [output for output in outputs_for(self.model.state.heads) if output.topic not in _NOT_RECORDED]
         self.image_count = counts[self.topics.image]
-        is_compressed = types[self.topics.image].endswith("CompressedImage")
-        self._image_type: type = CompressedImage if is_compressed else Image
+        self._types = types
         self._counts = FrameCounts()
 
     def steps(self, writer: BagWriter | None = None) -> Iterator[Step]:
         """One step per image, in the order of the bag; with `writer`, its messages go into that bag."""
         intake = FrameIntake(self.config, bag_transforms(self._reader, self.config.base_frame))
-        intake.take_camera_info(self._first_camera_info())
+        intake.take_camera_info(self._first_camera_info(self.topics))
         pipeline = PerceptionPipeline(self.config, self.model.predictor, self.model.refusal)
         take: dict[str | None, tuple[type, Any]] = {
             self.topics.camera_info: (CameraInfo, intake.take_camera_info),
@@ -71,14 +73,20 @@ class LockstepRunner:
             self.topics.twist: (TwistStamped, intake.take_twist),
             self.topics.imu: (Imu, intake.take_imu),
         }
+        for name, topics in self._others.items():
+            intake.others[name].take_camera_info(self._first_camera_info(topics))
+            take[topics.camera_info] = (CameraInfo, intake.others[name].take_camera_info)
+            take[topics.image] = (self._image_type(topics.image), intake.others[name].take_image)
         fed = [topic for topic in (self.topics.image, *take) if topic is not None]
         self._counts = FrameCounts()
-        for topic, _, log_ns, cdr in images_last(self._reader.messages(fed), self.topics.image):
+        # Other cameras' images of the same instant may be logged a little later.
+        slack_ns = round(self.config.max_camera_spread_s * 1e9) if self._others else 0
+        for topic, _, log_ns, cdr in images_last(self._reader.messages(fed), self.topics.image, slack_ns):
             if topic != self.topics.image:
                 message_type, feed = take[topic]
                 feed(_message(cdr, message_type, topic))
                 continue
-            step = process_image(intake, pipeline, _message(cdr, self._image_type, topic))
+            step = process_image(intake, pipeline, _message(cdr, self._image_type(topic), topic))
             self._count(step)
             if writer is not None:
                 self._write(writer, step, log_ns)
@@ -99,11 +107,14 @@ class LockstepRunner:
                 cdr = serialize_message(message)
                 writer.write(OUTPUT_PREFIX + output.topic, log_ns, cdr, f"{package}/msg/{kind}")
 
-    def _first_camera_info(self) -> CameraInfo:
+    def _image_type(self, topic: str) -> type:
+        return CompressedImage if self._types[topic].endswith("CompressedImage") else Image
+
+    def _first_camera_info(self, topics: BagTopics) -> CameraInfo:
         """A recorder may log the first image before its calibration; here the order does not cost a frame."""
-        for topic, _, _, cdr in self._reader.messages([self.topics.camera_info]):
+        for topic, _, _, cdr in self._reader.messages([topics.camera_info]):
             return _message(cdr, CameraInfo, topic)
-        raise BagError(f"{self.topics.camera_info} holds no message")
+        raise BagError(f"{topics.camera_info} holds no message")
 
     def close(self) -> None:
         """Release the bag."""
@@ -118,13 +129,12 @@ class LockstepRunner:
         self.close()
 
 
-def images_last(messages: Iterable[BagMessage], image_topic: str) -> Iterator[BagMessage]:
-    """The messages in order; of those logged at one instant, the images come after the odometry of that instant."""
-    waiting: list[BagMessage] = []
+def images_last(messages: Iterable[BagMessage], image_topic: str, slack_ns: int = 0) -> Iterator[BagMessage]:
+    """The messages in order, but an image comes after all that was logged at its instant or up to `slack_ns` later."""
+    waiting: deque[BagMessage] = deque()
     for item in messages:
-        if waiting and item[2] != waiting[0][2]:
-            yield from waiting
-            waiting = []
+        while waiting and item[2] > waiting[0][2] + slack_ns:
+            yield waiting.popleft()
         if item[0] == image_topic:
             waiting.append(item)
         else:

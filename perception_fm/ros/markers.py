@@ -1,4 +1,4 @@
-"""RViz markers: the verified path, obstacle boxes and the state in words. They vanish when output stops."""
+"""RViz markers: free sectors, the verified path, obstacles and the state in words. They vanish when output stops."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ import math
 import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Pose, Vector3
+from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from perception_fm.config import NodeConfig
 from perception_fm.ros.path_strip import path_points_m
-from perception_fm.ros.results import base_header
+from perception_fm.ros.results import base_header, point, yaw_quaternion
+from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PathState, PerceptionResult
+from perception_fm.visual.thing_colours import obstacle_colour, obstacle_name, speed_mps
+
+FloatArray = NDArray[np.float64]
 
 _FREE = ColorRGBA(r=0.1, g=0.8, b=0.2, a=0.45)
-_CONFIRMED = ColorRGBA(r=0.9, g=0.1, b=0.1, a=0.6)
-_SUSPECTED = ColorRGBA(r=1.0, g=0.65, b=0.1, a=0.4)
+_FREE_SECTORS = ColorRGBA(r=0.2, g=0.6, b=0.4, a=0.25)
 _TEXT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+_CONFIRMED_OPACITY, _SUSPECTED_OPACITY = 0.6, 0.35
 _STRIP_STEP_M = 5.0  # between corners of the strip: in a curve of 50 m radius it is off by 6 cm
+_STRIP_ABOVE_M = 0.02  # over the sectors, or both flicker
 _THINNEST_M = 0.1  # a box without length is a line that nobody sees
 _TEXT_HEIGHT_M = 0.8
 _TEXT_ABOVE_M = 3.0
+_LABEL_HEIGHT_M, _LABEL_ABOVE_M = 0.6, 0.5
+_ARROW_WIDTHS_M = (0.15, 0.4, 0.5)  # shaft, head, length of the head
 
 
 def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
@@ -30,9 +38,17 @@ def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
     markers = [_marker(result, config, "", Marker.CUBE)]
     markers[0].action = Marker.DELETEALL
     markers.append(_text(result, config))
+    if result.sectors is not None and (result.sectors.free_m > 0.0).any():
+        markers.append(_fan(result, config, result.sectors))
     if result.verified_free_distance_m > 0.0:
         markers.append(_strip(result, config))
-    markers.extend(_box(result, config, item) for item in result.obstacles if _is_drawable(item))
+    for item in result.obstacles:
+        if np.isfinite(item.centre_base_m).all():
+            markers.append(_box(result, config, item))
+            if item.is_confirmed:
+                markers.append(_label(result, config, item))
+            if speed_mps(item) > 0.0:
+                markers.append(_arrow(result, config, item))
     return MarkerArray(markers=markers)
 
 
@@ -56,32 +72,76 @@ def _text(result: PerceptionResult, config: NodeConfig) -> Marker:
 
 
 def _strip(result: PerceptionResult, config: NodeConfig) -> Marker:
-    marker = _marker(result, config, "free_path", Marker.TRIANGLE_LIST)
-    marker.scale = Vector3(x=1.0, y=1.0, z=1.0)
-    marker.color = _FREE
     count = max(2, math.ceil(result.verified_free_distance_m / _STRIP_STEP_M) + 1)
     along_m = np.linspace(0.0, result.verified_free_distance_m, count)
     half_width_m = 0.5 * config.vehicle.width_m
-    left, right = (
-        [Point(x=float(x), y=float(y)) for x, y in path_points_m(result, along_m, side_m)]
-        for side_m in (half_width_m, -half_width_m)
-    )
-    for i in range(count - 1):
-        marker.points += [left[i], right[i], left[i + 1], left[i + 1], right[i], right[i + 1]]
+    left, right = (path_points_m(result, along_m, side_m) for side_m in (half_width_m, -half_width_m))
+    quads = np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=1)
+    return _ground(result, config, "free_path", quads, _STRIP_ABOVE_M, _FREE)
+
+
+def _fan(result: PerceptionResult, config: NodeConfig, sectors: FreeSpaceSectors) -> Marker:
+    """What is free between the nearest ground that is shown and the end of each sector."""
+    is_free = sectors.free_m > sectors.near_m
+    edges = sectors.bearing_rad[is_free, None] + 0.5 * sectors.width_rad * np.array([1.0, -1.0, -1.0, 1.0])
+    near, free = sectors.near_m[is_free], sectors.free_m[is_free]
+    away = np.stack([near, near, free, free], axis=1)[..., None] * np.stack([np.cos(edges), np.sin(edges)], axis=-1)
+    return _ground(result, config, "free_sectors", np.array(sectors.origin_m) + away, 0.0, _FREE_SECTORS)
+
+
+def _ground(
+    result: PerceptionResult, config: NodeConfig, name: str, quads_m: FloatArray, height_m: float, colour: ColorRGBA
+) -> Marker:
+    """Quadrangles (N, 4, 2) on the ground, whose corners go round, as one list of triangles."""
+    marker = _marker(result, config, name, Marker.TRIANGLE_LIST)
+    marker.scale = Vector3(x=1.0, y=1.0, z=1.0)
+    marker.color = colour
+    corners = quads_m[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 2).tolist()
+    marker.points = [Point(x=x, y=y, z=height_m) for x, y in corners]
+    return marker
+
+
+def _of_obstacle(result: PerceptionResult, config: NodeConfig, item: Obstacle, namespace: str, kind: int) -> Marker:
+    marker = _marker(result, config, namespace, kind)
+    # Marker ids are int32 and obstacle ids uint32.
+    marker.id = item.obstacle_id & 0x7FFFFFFF
     return marker
 
 
 def _box(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
-    marker = _marker(result, config, "obstacles", Marker.CUBE)
-    # Marker ids are int32 and obstacle ids uint32.
-    marker.id = item.obstacle_id & 0x7FFFFFFF
-    x, y, z = (float(value) for value in item.centre_base_m)
-    marker.pose.position = Point(x=x, y=y, z=z)
+    marker = _of_obstacle(result, config, item, "obstacles", Marker.CUBE)
+    marker.pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
     length, width, height = (max(_THINNEST_M, float(np.nan_to_num(value))) for value in item.size_m)
     marker.scale = Vector3(x=length, y=width, z=height)
-    marker.color = _CONFIRMED if item.is_confirmed else _SUSPECTED
+    blue, green, red = (channel / 255.0 for channel in obstacle_colour(item))
+    opacity = _CONFIRMED_OPACITY if item.is_confirmed else _SUSPECTED_OPACITY
+    marker.color = ColorRGBA(r=red, g=green, b=blue, a=opacity)
     return marker
 
 
-def _is_drawable(item: Obstacle) -> bool:
-    return bool(np.isfinite(item.centre_base_m).all())
+def _label(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
+    """Name, distance and speed above the box."""
+    marker = _of_obstacle(result, config, item, "obstacle_labels", Marker.TEXT_VIEW_FACING)
+    x, y, z = (float(value) for value in item.centre_base_m)
+    top = z + 0.5 * float(np.nan_to_num(item.size_m[2]))
+    marker.pose.position = Point(x=x, y=y, z=top + _LABEL_ABOVE_M)
+    marker.scale = Vector3(x=0.0, y=0.0, z=_LABEL_HEIGHT_M)
+    marker.color = _TEXT
+    words = [obstacle_name(item) or "thing"]
+    if math.isfinite(item.distance_m):
+        words.append(f"{item.distance_m:.0f} m")
+    if speed_mps(item) > 0.0:
+        words.append(f"{speed_mps(item):.0f} m/s")
+    marker.text = " ".join(words)
+    return marker
+
+
+def _arrow(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
+    """From its middle to where it will be in a second."""
+    marker = _of_obstacle(result, config, item, "obstacle_velocities", Marker.ARROW)
+    way = np.append(item.velocity_mps[:2], 0.0)
+    marker.points = [point(item.centre_base_m), point(item.centre_base_m + way)]
+    shaft, head, length = _ARROW_WIDTHS_M
+    marker.scale = Vector3(x=shaft, y=head, z=length)
+    marker.color = _TEXT
+    return marker

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from nav_msgs.msg import OccupancyGrid
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from perception_fm.config import NodeConfig
 from perception_fm.dense import ModelState
-from perception_fm.ros.costmap import marking_cloud, obstacle_scan
+from perception_fm.ros.costmap import grid_message, marking_cloud
 from perception_fm.ros.dense_messages import depth_message, grid_camera_info, mono_message, normals_message
+from perception_fm.ros.foreign_objects import AUTOWARE, VISION, autoware_objects, detections
 from perception_fm.ros.images import image_message
 from perception_fm.ros.markers import marker_array
 from perception_fm.ros.messages import time_message
-from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
+from perception_fm.ros.obstacle_scan import obstacle_scan
+from perception_fm.ros.points_message import points_message
+from perception_fm.ros.results import (
+    FrameCounts,
+    base_header,
+    fake_wall_report,
+    free_space,
+    obstacle_array,
+    perception_status,
+)
 from perception_fm.ros.step import Step
+from perception_fm.visual.birds_eye import draw_birds_eye
 from perception_fm.visual.overlay import draw_overlay
 from perception_fm_msgs.msg import FakeWallReport, FreeSpace, ObstacleArray, PerceptionStatus
 
@@ -49,6 +62,20 @@ def _overlay(publication: Publication) -> Image | None:
     return image_message(draw_overlay(frame, publication.step.result, publication.config), "bgr8", header)
 
 
+def _birds_eye(publication: Publication) -> Image:
+    """The scene from above, also where there is no image: then it shows that nothing is known."""
+    result, config = publication.step.result, publication.config
+    return image_message(draw_birds_eye(result, config), "bgr8", base_header(result, config))
+
+
+def _points(publication: Publication) -> PointCloud2 | None:
+    """Coloured and labelled points, None where this step has none."""
+    points, frame = publication.step.result.points, publication.step.frame
+    if points is None or frame is None:
+        return None
+    return points_message(points, frame, Header(stamp=time_message(frame.stamp_ns), frame_id=frame.frame_id))
+
+
 def _dense(name: str, build: Callable[[Any, Header], Any]) -> Callable[[Publication], Any]:
     """The message of one part of the dense prediction, None where this step has none."""
 
@@ -64,15 +91,31 @@ def _dense(name: str, build: Callable[[Any, Header], Any]) -> Callable[[Publicat
 
 @dataclass(frozen=True)
 class Output:
-    """One topic below `~/`; `build` gives its message, or None where this step has none. `head`: it needs a model that
-    has that head.
+    """One topic below `~/`; `build` gives its message, or None where this step has none. `heads`: it needs a model that
+    has all of them.
     """
 
     topic: str
     message_type: type
     build: Callable[[Publication], Any]
-    head: str = ""
+    heads: tuple[str, ...] = ()
 
+
+def _foreign() -> Iterator[Output]:
+    """Messages of packages that need not be installed."""
+    if VISION is not None:
+        build = partial(_of_package, detections, VISION)
+        yield Output("detections", VISION.Detection3DArray, build)
+    if AUTOWARE is not None:
+        build = partial(_of_package, autoware_objects, AUTOWARE)
+        yield Output("objects", AUTOWARE.DetectedObjects, build)
+
+
+def _of_package(convert: Callable[..., Any], package: Any, publication: Publication) -> Any:
+    return convert(publication.step.result, publication.config, package)
+
+
+_FOREIGN = tuple(_foreign())
 
 # The small ones that planners wait for come first.
 OUTPUTS: tuple[Output, ...] = (
@@ -82,17 +125,21 @@ OUTPUTS: tuple[Output, ...] = (
     Output("status", PerceptionStatus, _status),
     Output("obstacles/scan", LaserScan, lambda p: obstacle_scan(p.step.result, p.config)),
     Output("obstacles/points", PointCloud2, lambda p: marking_cloud(p.step.result, p.config)),
+    Output("free_space/grid", OccupancyGrid, lambda p: grid_message(p.step.result, p.config)),
+    *_FOREIGN,
     Output("markers", MarkerArray, lambda p: marker_array(p.step.result, p.config)),
-    Output("depth/image", Image, _dense("depth_m", depth_message), "depth"),
-    Output("depth/camera_info", CameraInfo, _dense("camera", grid_camera_info), "depth"),
-    Output("depth/std", Image, _dense("depth_std_m", depth_message), "depth_log_variance"),
-    Output("segmentation/label", Image, _dense("label", mono_message), "label"),
-    Output("segmentation/confidence", Image, _dense("confidence", mono_message), "confidence"),
-    Output("normals/image", Image, _dense("normals", normals_message), "normals"),
+    Output("depth/image", Image, _dense("depth_m", depth_message), ("depth",)),
+    Output("depth/camera_info", CameraInfo, _dense("camera", grid_camera_info), ("depth",)),
+    Output("depth/std", Image, _dense("depth_std_m", depth_message), ("depth_log_variance",)),
+    Output("segmentation/label", Image, _dense("label", mono_message), ("label",)),
+    Output("segmentation/confidence", Image, _dense("confidence", mono_message), ("confidence",)),
+    Output("normals/image", Image, _dense("normals", normals_message), ("normals",)),
+    Output("points", PointCloud2, _points, ("depth", "label")),
+    Output("birds_eye", Image, _birds_eye),
     Output("overlay", Image, _overlay),
 )
 
 
 def outputs_for(heads: Sequence[str]) -> tuple[Output, ...]:
     """What a model with these heads lets the node say; without a model there are none."""
-    return tuple(output for output in OUTPUTS if not output.head or output.head in heads)
+    return tuple(output for output in OUTPUTS if set(output.heads) <= set(heads))

@@ -6,17 +6,20 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
 from perception_fm.dense import ModelState
 from perception_fm.ros.messages import time_message
-from perception_fm.types import Obstacle, PathState, PathSweep, PerceptionResult
+from perception_fm.scene.sectors import FreeSpaceSectors
+from perception_fm.types import FloatArray, Obstacle, PathState, PathSweep, PerceptionResult, Provenance
+from perception_fm.visual.thing_colours import obstacle_name
 from perception_fm_msgs.msg import (
     FakeWallEvidence,
     FakeWallReport,
     FreeSpace,
+    FreeSpaceSector,
     ObstacleArray,
     PerceptionStatus,
     StageLatency,
@@ -54,7 +57,8 @@ def by_distance(obstacles: tuple[Obstacle, ...]) -> list[Obstacle]:
 
 
 def free_space(result: PerceptionResult, config: NodeConfig) -> FreeSpace:
-    """The verified-free distance along the path. No sectors: motion speaks about the path alone."""
+    """The verified-free distance along the path, and the sectors of the grid where there is one."""
+    sectors = result.sectors
     return FreeSpace(
         header=base_header(result, config),
         verified_free_distance_m=float(result.verified_free_distance_m),
@@ -63,7 +67,18 @@ def free_space(result: PerceptionResult, config: NodeConfig) -> FreeSpace:
         path_curvature_per_m=float(result.path_curvature_per_m),
         path_memory_m=float(result.path_memory_m),
         path_width_m=config.vehicle.width_m,
+        sector_width_rad=0.0 if sectors is None else sectors.width_rad,
+        sectors=[] if sectors is None else sector_messages(sectors),
     )
+
+
+def sector_messages(sectors: FreeSpaceSectors) -> list[FreeSpaceSector]:
+    """From right to left; a sector without free space has the ranges 0 and no confidence."""
+    columns = (sectors.bearing_rad, sectors.near_m, sectors.free_m, sectors.boundary, sectors.confidence)
+    return [
+        FreeSpaceSector(bearing_rad=bearing, near_m=near, range_m=free, boundary=boundary, confidence=confidence)
+        for bearing, near, free, boundary, confidence in zip(*(one.tolist() for one in columns))
+    ]
 
 
 def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallReport:
@@ -81,8 +96,7 @@ def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallRe
         slope_sigma_rad=_NAN,
         obstacle_id=-1,
     )
-    confirmed = [item for item in by_distance(result.obstacles) if item.is_confirmed]
-    nearest = confirmed[0] if confirmed and result.state in (PathState.OBSTACLE, PathState.FAKE_WALL) else None
+    nearest = path_obstacle(result)
     if nearest is not None:
         message.probability = float(nearest.existence_probability)
         message.distance_m = float(nearest.distance_m)
@@ -96,6 +110,13 @@ def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallRe
     return message
 
 
+def path_obstacle(result: PerceptionResult) -> Obstacle | None:
+    """The obstacle that the state of the path speaks of: the nearest confirmed one in the path."""
+    if result.state not in (PathState.OBSTACLE, PathState.FAKE_WALL):
+        return None
+    return next((item for item in by_distance(result.obstacles) if item.is_confirmed and item.is_in_path), None)
+
+
 def perception_status(
     result: PerceptionResult, config: NodeConfig, model: ModelState, counts: FrameCounts, age_s: float
 ) -> PerceptionStatus:
@@ -105,6 +126,8 @@ def perception_status(
         mode=int(result.mode),
         reasons=list(result.reasons),
         camera_name=config.camera_name,
+        cameras=list(result.cameras),
+        camera_spread_s=float(result.camera_spread_s),
         stamp_to_publish_age_s=age_s,
         latency=[StageLatency(stage=stage, latency_ms=float(ms)) for stage, ms in result.latency_ms.items()],
         received_count=counts.received,
@@ -116,27 +139,54 @@ def perception_status(
         precision=model.precision,
         engine_fingerprint=model.fingerprint,
         scale_source=result.scale_source.value,
+        depth_scale_ratio=float(result.scale.ratio),
+        depth_scale_sigma=_nan_for_inf(result.scale.sigma),
         speed_mps=float(result.speed_mps),
     )
 
 
+def yaw_quaternion(yaw_rad: float) -> Quaternion:
+    """Turn about base z; an unknown yaw is none."""
+    half = 0.5 * yaw_rad if math.isfinite(yaw_rad) else 0.0
+    return Quaternion(x=0.0, y=0.0, z=math.sin(half), w=math.cos(half))
+
+
+def position_sigma_m(item: Obstacle) -> FloatArray:
+    """Sigma (3,) along base axes; where only the distance has one, it is that of x."""
+    sigma = item.position_sigma_m.copy()
+    if not math.isfinite(sigma[0]):
+        sigma[0] = item.distance_sigma_m
+    return sigma
+
+
+def point(xyz: FloatArray) -> Point:
+    """`geometry_msgs/Point` of (3,)."""
+    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def vector(xyz: FloatArray) -> Vector3:
+    """`geometry_msgs/Vector3` of (3,)."""
+    return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
 def _obstacle(item: Obstacle) -> ObstacleMessage:
-    centre, size = item.centre_base_m, item.size_m
-    unknown = Vector3(x=_NAN, y=_NAN, z=_NAN)
+    is_unnamed = item.provenance in (Provenance.LEARNED, Provenance.BOTH) and not obstacle_name(item)
     return ObstacleMessage(
         id=item.obstacle_id,
-        class_id=ObstacleMessage.CLASS_UNKNOWN,
-        class_probability=_NAN,
+        class_id=item.class_id,
+        class_name=obstacle_name(item),
+        class_probability=float(item.class_probability),
         existence_probability=float(item.existence_probability),
         is_confirmed=bool(item.is_confirmed),
+        is_in_path=bool(item.is_in_path),
         provenance=int(item.provenance),
-        pose=Pose(position=Point(x=float(centre[0]), y=float(centre[1]), z=float(centre[2]))),
-        position_sigma_m=Vector3(x=float(item.distance_sigma_m), y=_NAN, z=_NAN),
-        yaw_sigma_rad=_NAN,
-        size_m=Vector3(x=float(size[0]), y=float(size[1]), z=float(size[2])),
-        size_sigma_m=unknown,
-        velocity_mps=unknown,
-        velocity_sigma_mps=unknown,
+        pose=Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad)),
+        position_sigma_m=vector(position_sigma_m(item)),
+        yaw_sigma_rad=float(item.yaw_sigma_rad),
+        size_m=vector(item.size_m),
+        size_sigma_m=vector(item.size_sigma_m),
+        velocity_mps=vector(item.velocity_mps),
+        velocity_sigma_mps=vector(item.velocity_sigma_mps),
         distance_m=float(item.distance_m),
         distance_sigma_m=float(item.distance_sigma_m),
         ttc_s=float(item.ttc_s),
@@ -146,8 +196,13 @@ def _obstacle(item: Obstacle) -> ObstacleMessage:
         slope_rad=float(item.slope_rad),
         slope_sigma_rad=float(item.slope_sigma_rad),
         planarity=float(item.planarity),
+        anomaly_flags=ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else ObstacleMessage.ANOMALY_NONE,
         anomaly_score=_NAN,
     )
+
+
+def _nan_for_inf(value: float) -> float:
+    return float(value) if math.isfinite(value) else _NAN
 
 
 def _evidence(cue: int, unit: str, description: str) -> FakeWallEvidence:

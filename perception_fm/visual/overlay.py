@@ -1,7 +1,9 @@
 """The overlay: what the pipeline knows, drawn on the image so that a person gets it at a glance.
 
-Green road is verified free, grey road is unknown; red boxes are confirmed obstacles, amber ones are not yet. The banner
-names the state. Tracks are coloured by the time until they pass the camera.
+The path is green where it is verified free and grey where it is unknown; other road that the grid has as free is tinted
+green, and what nobody knows is left alone. Red boxes are confirmed obstacles, those of road users have the colour of
+their class, amber ones are not confirmed yet. The banner names the state. Tracks are coloured by the time until they
+pass the camera.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ from numpy.typing import NDArray
 
 from perception_fm.config import PerceptionConfig
 from perception_fm.types import CameraFrame, Mode, Obstacle, PathState, PerceptionResult
+from perception_fm.visual.free_ground import tint_free_ground
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
 from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project, stored_axes
+from perception_fm.visual.thing_colours import AMBER, GREEN, RED, obstacle_colour, obstacle_name, speed_mps
 from perception_fm.visual.track_colours import time_to_contact_s
+from perception_fm.visual.wireframe import box_lines
 
-GREEN: Colour = (96, 190, 40)
 BRIGHT_GREEN: Colour = (130, 230, 120)
 GREY: Colour = (150, 150, 150)
-AMBER: Colour = (40, 170, 250)
-RED: Colour = (48, 48, 225)
 MAGENTA: Colour = (200, 40, 200)
 STATE_COLOURS = {
     PathState.UNVERIFIED: (110, 110, 110),
@@ -41,6 +43,7 @@ def draw_overlay(frame: CameraFrame, result: PerceptionResult, config: Perceptio
     """A new (H, W, 3) BGR picture of `result` on the frame that it came from; any image size, grey or colour."""
     image = cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR) if frame.image.ndim == 2 else frame.image.copy()
     pen = Pen(image)
+    tint_free_ground(image, frame, result, GREEN)
     road = RoadFrame.of(frame, result)
     if road is not None:
         _draw_corridor(pen, frame, result, road, config)
@@ -139,9 +142,12 @@ def _draw_obstacle(
     road: RoadFrame | None,
     config: PerceptionConfig,
 ) -> None:
-    colour = RED if obstacle.is_confirmed else AMBER
+    colour = obstacle_colour(obstacle)
+    whole = box_lines(frame, result, obstacle)
     box = _face_pixels(frame, result, obstacle)
-    if box is not None:
+    if whole is not None:
+        _draw_whole(pen, whole, obstacle, colour)
+    elif box is not None:
         left, top, right, bottom = (float(value) for value in (*box.min(axis=0), *box.max(axis=0)))
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         if obstacle.is_confirmed:
@@ -156,6 +162,27 @@ def _draw_obstacle(
         if line is not None:
             pen.lines(line[None], colour, 2 * pen.line_px)
             pen.label(_obstacle_text(obstacle), int(line[0, 0]), int(line[0, 1]) - pen.line_px, 0.62, colour)
+
+
+def _draw_whole(pen: Pen, edges: NDArray[np.float64], obstacle: Obstacle, colour: Colour) -> None:
+    """A box of known sides as its twelve edges, with what it is, how far it is and how fast where it moves."""
+    if obstacle.is_confirmed:
+        pen.tint(edges[:4, 0], colour, 0.3)
+    pen.lines(edges, colour, pen.line_px if obstacle.is_confirmed else 1)
+    left, top = edges.reshape(-1, 2).min(axis=0)
+    if obstacle.is_confirmed:
+        pen.label(_thing_text(obstacle), int(left), int(top) - pen.line_px, 0.5, colour)
+    else:
+        pen.text("?", int(left), int(top) - pen.line_px, 0.5, colour)
+
+
+def _thing_text(obstacle: Obstacle) -> str:
+    parts = [obstacle_name(obstacle) or "thing"]
+    if np.isfinite(obstacle.distance_m):
+        parts.append(f"{obstacle.distance_m:.0f} m")
+    if speed_mps(obstacle) > 0.0:
+        parts.append(f"{speed_mps(obstacle):.0f} m/s")
+    return "  ".join(parts)
 
 
 def _face_pixels(frame: CameraFrame, result: PerceptionResult, obstacle: Obstacle) -> NDArray[np.float64] | None:

@@ -6,6 +6,7 @@ import operator
 
 import numpy as np
 import pytest
+import scene_results
 from rclpy.serialization import deserialize_message, serialize_message
 from visualization_msgs.msg import Marker
 
@@ -14,9 +15,10 @@ from perception_fm.config import NodeConfig, VehicleConfig
 from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction, ModelState
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.ros import dense_messages
-from perception_fm.ros.costmap import marking_cloud, obstacle_scan
+from perception_fm.ros.costmap import marking_cloud
 from perception_fm.ros.markers import marker_array
 from perception_fm.ros.messages import stamp_ns
+from perception_fm.ros.obstacle_scan import obstacle_scan
 from perception_fm.ros.outputs import OUTPUTS, Publication, outputs_for
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
@@ -36,7 +38,7 @@ from perception_fm_msgs.msg import Obstacle as ObstacleMessage
 STAMP_NS = 1_700_000_000_123_456_789
 CONFIG = NodeConfig(vehicle=VehicleConfig(width_m=2.0, front_overhang_m=0.7))
 CAMERA_FORWARD_M = 1.0
-DENSE = [output.topic for output in OUTPUTS if output.head]
+DENSE = [output.topic for output in OUTPUTS if output.heads]
 
 
 def obstacle(distance_m=20.0, lateral_m=0.0, is_confirmed=True, obstacle_id=1, **changes):
@@ -106,13 +108,15 @@ def dense(rows=12, columns=16):
         Step(result(10.0, [obstacle()], PathState.OBSTACLE), frame()),
         Step(result(10.0, [obstacle(math.nan)], PathState.OBSTACLE, base_from_camera=None), frame()),
         Step(result(30.0, dense=dense()), frame()),
+        Step(scene_results.scene_result(scene_results.grid_of(scene_results.free_field()), dense=dense(),
+                                        obstacles=(scene_results.thing(15.0, 3.0),)), scene_results.frame()),
     ],
-    ids=["unknown", "free", "obstacle", "obstacle_without_metres", "dense"],
+    ids=["unknown", "free", "obstacle", "obstacle_without_metres", "dense", "scene"],
 )
 @pytest.mark.parametrize("output", OUTPUTS, ids=operator.attrgetter("topic"))
 def test_every_output_serializes_and_carries_the_stamp(output, step):
     message = output.build(Publication(step, CONFIG, FrameCounts(5, 3, 1, 1), 0.02))
-    needs = {"overlay": step.frame, **dict.fromkeys(DENSE, step.result.dense)}
+    needs = {"overlay": step.frame, **dict.fromkeys(DENSE, step.result.dense), "points": step.result.points}
     if output.topic in needs and needs[output.topic] is None:
         assert message is None
         return
@@ -293,13 +297,19 @@ def test_marking_cloud_is_empty_without_confirmed_obstacles():
     assert len(cloud.data) == 0
 
 
+def geometry_scan(one):
+    """The scan of a result without a network, whose grid has the verified path and what motion has confirmed."""
+    return obstacle_scan(scene_results.with_geometry_grid(one, CONFIG.vehicle.width_m), CONFIG)
+
+
 def beam(scan, bearing_rad):
     return scan.ranges[round((bearing_rad - scan.angle_min) / scan.angle_increment)]
 
 
 def test_scan_clears_the_verified_path_and_nothing_else():
-    scan = obstacle_scan(result(40.0), CONFIG)
-    assert scan.range_max == pytest.approx(41.0)
+    scan = geometry_scan(result(40.0))
+    # The grid has whole cells, and the last one may end up to one short.
+    assert scan.range_max == pytest.approx(41.0, abs=scene_results.CELL_M)
     assert beam(scan, 0.0) == math.inf
     # Beside the path of 2 m full width: 1 m at 41 m is 1.4 degrees.
     assert math.isnan(beam(scan, math.radians(1.5)))
@@ -307,7 +317,7 @@ def test_scan_clears_the_verified_path_and_nothing_else():
 
 
 def test_scan_follows_a_curved_path():
-    scan = obstacle_scan(result(10.0, curvature_per_m=0.02), CONFIG)
+    scan = geometry_scan(result(10.0, curvature_per_m=0.02))
     # The path's end is 1 m left of straight ahead; straight ahead leaves the path of 2 m only there.
     assert beam(scan, math.radians(2.0)) == math.inf
     assert math.isnan(beam(scan, math.radians(-3.0)))
@@ -316,18 +326,18 @@ def test_scan_follows_a_curved_path():
 def test_scan_without_verified_road_clears_nothing():
     unknown = unknown_result(STAMP_NS, "front_optical", "no image")
     for nothing in (result(), unknown, result(30.0, base_from_camera=None)):
-        assert np.isnan(obstacle_scan(nothing, CONFIG).ranges).all()
+        assert np.isnan(geometry_scan(nothing).ranges).all()
 
 
 def test_scan_shows_an_obstacle_and_then_clears_nothing_beyond_the_verified_road():
-    scan = obstacle_scan(result(15.0, [obstacle(20.0)], PathState.OBSTACLE), CONFIG)
-    assert beam(scan, 0.0) == pytest.approx(21.0)
+    scan = geometry_scan(result(15.0, [obstacle(20.0)], PathState.OBSTACLE))
+    assert beam(scan, 0.0) == pytest.approx(21.0, abs=0.01)  # the nearest of the rays of its sector
     assert scan.range_max > 21.0
     assert not np.isinf(scan.ranges).any()
 
 
 def test_unconfirmed_obstacle_is_no_range():
-    scan = obstacle_scan(result(obstacles=[obstacle(20.0, is_confirmed=False)]), CONFIG)
+    scan = geometry_scan(result(obstacles=[obstacle(20.0, is_confirmed=False)]))
     assert np.isnan(scan.ranges).all()
 
 
@@ -351,7 +361,7 @@ def test_path_of_unknown_curvature_is_drawn_straight():
 def test_markers_replace_the_last_ones_and_expire():
     markers = marker_array(result(10.0, [obstacle()], PathState.OBSTACLE), CONFIG).markers
     assert markers[0].action == Marker.DELETEALL
-    assert {marker.ns for marker in markers[1:]} == {"state", "free_path", "obstacles"}
+    assert {marker.ns for marker in markers[1:]} == {"state", "free_path", "obstacles", "obstacle_labels"}
     assert all(marker.lifetime.nanosec == 500_000_000 for marker in markers)
 
 

@@ -1,0 +1,69 @@
+"""Boxes of confirmed obstacles as costmaps need them: what faces the vehicle, and where rays meet it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.types import Obstacle, PerceptionResult
+
+FloatArray = NDArray[np.float64]
+
+_FACE_STEP_M = 0.2  # at most the cell size that costmaps on road vehicles commonly have
+_THINNEST_M = 1e-6  # of a side that nobody has seen: rays along it would miss a box without thickness
+
+
+def standing(result: PerceptionResult) -> list[Obstacle]:
+    """Confirmed obstacles of known place, width and height that reach ahead of the base's origin."""
+    return [
+        item
+        for item in result.obstacles
+        if item.is_confirmed
+        and np.isfinite(item.centre_base_m).all()
+        and np.isfinite(item.size_m[1:]).all()
+        and math.isfinite(item.yaw_rad)
+        and item.corners_m()[:, 0].max() > 0.0
+    ]
+
+
+def face_points_m(item: Obstacle) -> NDArray[np.float32]:
+    """Points (N, 3) over the upright sides that face the base's origin, at most one step apart; over all around it."""
+    corners = item.corners_m()
+    along = np.roll(corners, -1, axis=0) - corners
+    middle = corners + 0.5 * along
+    # The corners go round clockwise, so outside is to the left of each side.
+    is_facing = (middle * np.column_stack([-along[:, 1], along[:, 0]])).sum(axis=1) < 0.0
+    height = item.centre_base_m[2] + _steps_m(float(item.size_m[2]))
+    faces = []
+    for start, way in zip(corners, along):
+        ground = start + (0.5 + _steps_m(1.0, float(np.hypot(*way))))[:, None] * way
+        faces.append(np.column_stack([np.tile(ground, (len(height), 1)), np.repeat(height, len(ground))]))
+    chosen = [face for face, faces_us in zip(faces, is_facing) if faces_us]
+    return np.concatenate(chosen or faces).astype(np.float32)
+
+
+def ranges_m(item: Obstacle, bearing_rad: FloatArray, least_m: float) -> FloatArray:
+    """Distance (B,) from the base's origin to the box along each bearing (B,), inf where it is missed.
+
+    At least `least_m`, also where the origin is inside.
+    """
+    turned = bearing_rad - item.yaw_rad
+    way = np.stack([np.cos(turned), np.sin(turned)])  # in the axes of the box
+    way = np.where(np.abs(way) < 1e-9, 1e-9, way)
+    cosine, sine = math.cos(item.yaw_rad), math.sin(item.yaw_rad)
+    x, y = item.centre_base_m[:2]
+    centre = np.array([cosine * x + sine * y, cosine * y - sine * x])
+    half = 0.5 * np.fmax(item.size_m[:2], _THINNEST_M)
+    # Slabs (Kay and Kajiya, SIGGRAPH 1986): inside from the last entry to the first exit.
+    first, second = ((centre + side * half)[:, None] / way for side in (-1.0, 1.0))
+    entry, leave = np.minimum(first, second).max(axis=0), np.maximum(first, second).min(axis=0)
+    is_met = (leave >= entry) & (leave > 0.0)
+    return np.asarray(np.where(is_met, np.maximum(entry, least_m), np.inf))
+
+
+def _steps_m(length: float, length_m: float | None = None) -> FloatArray:
+    """Places from -length/2 to length/2, at most a step apart; `length_m`: what `length` is in metres."""
+    count = math.ceil((length if length_m is None else length_m) / _FACE_STEP_M) + 1
+    return np.linspace(-0.5 * length, 0.5 * length, max(2, count))
