@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import itertools
 import math
+import re
 import reprlib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _BRIEF = reprlib.Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 3, 80, 80, 80
+_NAME = re.compile(r"[A-Za-z]\w*")
 _LARGEST_WHOLE = 10**300  # whole numbers beyond do not fit a float
 
 
@@ -151,7 +153,16 @@ class PerceptionConfig:
 class NodeConfig(PerceptionConfig):
     """`PerceptionConfig` and what only the live node needs."""
 
-    camera_name: str = setting("front", "prefix of frames and the name in diagnostics")
+    camera_name: str = setting("front", "camera that looks along the path: prefix of frames, name in diagnostics")
+    other_cameras: tuple[str, ...] = setting(
+        (), "further cameras, NAME/image and NAME/camera_info each; they add to obstacles and free space"
+    )
+    other_mountings: tuple[float, ...] = setting(
+        (), "where TF does not give them: height, pitch, roll, yaw, forward, left of each, as in mounting"
+    )
+    max_camera_spread_s: float = setting(
+        0.05, "images of other cameras further than this from that of the first are left out", low=0.0, high=0.5
+    )
     base_frame: str = setting("base_link", "vehicle frame, REP 105")
     image_transport: str = setting(
         "auto",
@@ -168,6 +179,22 @@ class NodeConfig(PerceptionConfig):
     latency_error_s: float = setting(0.5, "stamp-to-publish age that is an error", low=0.001, high=60.0, live=True)
     tf_timeout_s: float = setting(0.02, "how long to wait for the mounting transform", low=0.0, high=1.0)
     autostart: bool = setting(False, "configure and activate without being asked, for use without a launch file")
+
+    def __post_init__(self) -> None:
+        names = (self.camera_name, *self.other_cameras)
+        bad = [name for name in self.other_cameras if not _NAME.fullmatch(name)]
+        if bad or len(set(names)) < len(names):
+            raise ConfigError(f"other_cameras needs different names of letters, digits and _, got {list(names)}")
+        if len(self.other_mountings) not in (0, 6 * len(self.other_cameras)):
+            raise ConfigError(
+                f"other_mountings needs six numbers for each of {len(self.other_cameras)} cameras or nothing, got "
+                f"{len(self.other_mountings)}"
+            )
+
+    def other_mounting(self, camera: str) -> MountingConfig:
+        """Of one of the other cameras; its height is NaN where only TF knows it."""
+        start = 6 * self.other_cameras.index(camera)
+        return MountingConfig(*self.other_mountings[start : start + 6])
 
 
 @dataclass(frozen=True)
@@ -212,12 +239,14 @@ def checked(item: Setting, value: Any) -> Any:
     """`value` in the type of the setting; raises `ConfigError` for a wrong type, size, range or choice."""
     origin = typing.get_origin(item.annotation)
     if origin is tuple:
+        (kind, *_) = typing.get_args(item.annotation)
         if not isinstance(value, (list, tuple)) and not hasattr(value, "tolist"):
-            raise ConfigError(f"{item.name} is a list of numbers, got {brief(value)}")
+            what = "numbers" if kind is float else "names"
+            raise ConfigError(f"{item.name} is a list of {what}, got {brief(value)}")
         size = item.metadata.get("size")
         if size is not None and len(value) != size:
             raise ConfigError(f"{item.name} needs {size} numbers, got {len(value)}")
-        return tuple(_scalar(item, float, one) for one in value)
+        return tuple(_scalar(item, kind, one) for one in value)
     return _scalar(item, item.annotation, value)
 
 

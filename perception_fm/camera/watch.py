@@ -40,10 +40,12 @@ class CameraWatch:
     def __init__(self) -> None:
         self._rectifier: Rectifier | None = None
         self._integrity = IntegrityMonitor()
+        self._last: tuple[int, tuple[str, ...]] | None = None
 
     def reset(self) -> None:
         """Forget the pictures that came before."""
         self._integrity.reset()
+        self._last = None
 
     def take(self, frame: CameraFrame) -> WatchedFrame:
         """The next frame; a changed calibration gives a new rectifier. Raises `CameraError`, `ImageError`."""
@@ -59,9 +61,12 @@ class CameraWatch:
         return WatchedFrame(frame, rectifier, gray, mounting, self._faults(frame, gray))
 
     def _faults(self, frame: CameraFrame, gray: NDArray[np.uint8]) -> tuple[str, ...]:
-        """Names of what is wrong with the picture itself."""
+        """Names of what is wrong with the picture itself; one that is taken a second time is not frozen for that."""
+        if self._last is not None and self._last[0] == frame.stamp_ns:
+            return self._last[1]
         faults = self._integrity.check(gray)
         ego = frame.ego
         if ego is not None and ego.has_translation and abs(ego.speed_mps) < _STANDING_MPS:
             faults = tuple(fault for fault in faults if fault != FROZEN)
+        self._last = frame.stamp_ns, faults
         return faults

@@ -33,38 +33,60 @@ class Inputs:
         on_image: Callable[[Image | CompressedImage], None],
     ) -> None:
         self._node = node
-        self._config = config
-        self._on_image = on_image
         self._lock = threading.Lock()
         self._others = [
-            self._subscribe(CameraInfo, "~/camera_info", intake.take_camera_info, camera_info_qos()),
-            self._subscribe(Odometry, "~/odometry", intake.take_odometry, ego_qos()),
-            self._subscribe(TwistStamped, "~/twist", intake.take_twist, ego_qos()),
-            self._subscribe(Imu, "~/imu", intake.take_imu, ego_qos()),
+            _subscribe(node, CameraInfo, "~/camera_info", intake.take_camera_info, camera_info_qos()),
+            _subscribe(node, Odometry, "~/odometry", intake.take_odometry, ego_qos()),
+            _subscribe(node, TwistStamped, "~/twist", intake.take_twist, ego_qos()),
+            _subscribe(node, Imu, "~/imu", intake.take_imu, ego_qos()),
         ]
-        self._image: Subscription | None = None
-        self._adopted: tuple[str, ReliabilityPolicy] | None = None
+        self._images = [_ImageInput(node, config, "~/image", on_image)]
+        for name, camera in intake.others.items():
+            info = f"~/{name}/camera_info"
+            self._others.append(_subscribe(node, CameraInfo, info, camera.take_camera_info, camera_info_qos()))
+            self._images.append(_ImageInput(node, config, f"~/{name}/image", camera.take_image))
         self.adopt_publishers()
 
     def adopt_publishers(self) -> None:
-        """Subscribes to the image anew where its publishers came or went and offer another transport or reliability."""
+        """Subscribes to an image anew where its publishers came or went and offer another transport or reliability."""
         with self._lock:
-            transport = self._transport()
-            topic = self._image_topic(transport)
-            wanted = transport, image_reliability(self._config.image_reliability, self._node, topic)
-            if self._others and wanted != self._adopted:
-                if self._image is not None:
-                    self._node.destroy_subscription(self._image)
-                self._image = self._subscribe(_IMAGE_TYPES[transport], topic, self._on_image, image_qos(wanted[1]))
-                self._adopted = wanted
+            for image in self._images:
+                image.adopt_publishers()
 
     def close(self) -> None:
         """Ends all subscriptions."""
         with self._lock:
-            for subscription in [*self._others, self._image]:
-                if subscription is not None:
-                    self._node.destroy_subscription(subscription)
-            self._others, self._image = [], None
+            for image in self._images:
+                image.close()
+            for subscription in self._others:
+                self._node.destroy_subscription(subscription)
+            self._others, self._images = [], []
+
+
+class _ImageInput:
+    """The subscription to one camera's images, which follows its publishers."""
+
+    def __init__(
+        self, node: Node, config: NodeConfig, topic: str, on_image: Callable[[Image | CompressedImage], None]
+    ) -> None:
+        self._node, self._config, self._base, self._on_image = node, config, topic, on_image
+        self._subscription: Subscription | None = None
+        self._adopted: tuple[str, ReliabilityPolicy] | None = None
+
+    def adopt_publishers(self) -> None:
+        transport = self._transport()
+        topic = self._topic(transport)
+        wanted = transport, image_reliability(self._config.image_reliability, self._node, topic)
+        if wanted != self._adopted:
+            self.close()
+            qos = image_qos(wanted[1])
+            self._subscription = _subscribe(self._node, _IMAGE_TYPES[transport], topic, self._on_image, qos)
+            self._adopted = wanted
+
+    def close(self) -> None:
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
 
     def _transport(self) -> str:
         """`auto` stays with what it has while that is published, else takes what is; raw where both or none are."""
@@ -72,18 +94,19 @@ class Inputs:
             return self._config.image_transport
         current = self._adopted[0] if self._adopted else "raw"
         for transport in (current, "raw", "compressed"):
-            if self._node.count_publishers(self._image_topic(transport)):
+            if self._node.count_publishers(self._topic(transport)):
                 return transport
         return current
 
-    def _image_topic(self, transport: str) -> str:
+    def _topic(self, transport: str) -> str:
         """The base name is remapped and the transport appended, as image_transport does; both spellings are taken."""
-        topic = str(self._node.resolve_topic_name("~/image"))
+        topic = str(self._node.resolve_topic_name(self._base))
         if transport == "compressed" and not topic.endswith(_COMPRESSED_SUFFIX):
             return topic + _COMPRESSED_SUFFIX
         return topic
 
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> Subscription:
-        # A group each: rclpy's executor spins while a ready callback waits for another one of its group.
-        group = MutuallyExclusiveCallbackGroup()
-        return self._node.create_subscription(kind, topic, callback, qos, callback_group=group)
+
+def _subscribe(node: Node, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> Subscription:
+    # A group each: rclpy's executor spins while a ready callback waits for another one of its group.
+    group = MutuallyExclusiveCallbackGroup()
+    return node.create_subscription(kind, topic, callback, qos, callback_group=group)

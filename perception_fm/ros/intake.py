@@ -10,14 +10,14 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
-from perception_fm.camera.model import CameraModel
 from perception_fm.config import NodeConfig
 from perception_fm.errors import CameraError, ImageError, OdometryError, TransformError
 from perception_fm.geometry.ego import EgoHistory, EgoState
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.ros.calibration import calibration_key, camera_model
+from perception_fm.ros.calibration import Calibration
 from perception_fm.ros.images import ImageArray, image_array
 from perception_fm.ros.messages import add_gyro, add_odometry, add_twist, stamp_ns
+from perception_fm.ros.other_camera import OtherCamera
 from perception_fm.ros.transforms import MountingSource, parameter_mounting
 from perception_fm.types import CameraFrame
 
@@ -29,11 +29,13 @@ _EGO_JUMP_NS = 1_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class Accepted:
-    """A frame for the pipeline; with `must_reset` the pipeline is reset before it sees the frame."""
+    """A frame for the pipeline; with `must_reset` the pipeline is reset before it sees the frame. `others`: of other
+    cameras, of about the same instant."""
 
     frame: CameraFrame
     must_reset: bool
     reasons: tuple[str, ...]
+    others: tuple[CameraFrame, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,14 @@ class FrameIntake:
         self._base_frame = config.base_frame
         self._mounting = mounting
         self._parameter_mounting = parameter_mounting(config.mounting)
-        # With a mounting from parameters at hand nobody waits for TF.
-        self._tf_timeout_s = config.tf_timeout_s if self._parameter_mounting is None else 0.0
+        self._tf_timeout_s = config.tf_timeout_s
         self._lock = threading.Lock()
         self._ego = EgoHistory()
         self._ego_problems: dict[str, str] = {}
         self._ego_stamp_ns: int | None = None
-        self._camera: CameraModel | None = None
-        self._camera_frame_id = ""
-        self._camera_key: tuple[object, ...] | None = None
-        self._camera_problem = "no camera_info has arrived"
+        self._calibration = Calibration()
+        self._max_spread_ns = round(config.max_camera_spread_s * 1e9)
+        self.others = {name: OtherCamera(name, config.other_mounting(name)) for name in config.other_cameras}
         self._image_stamp_ns: int | None = None
         self._reset_reason: str | None = None
 
@@ -77,18 +77,8 @@ class FrameIntake:
 
     def take_camera_info(self, message: CameraInfo) -> None:
         """The calibration for the following images; a refused one makes them refused, a changed one resets."""
-        key = calibration_key(message)
         with self._lock:
-            if key == self._camera_key:
-                return
-            is_first = self._camera_key is None
-            self._camera_key = key
-            self._camera_frame_id = message.header.frame_id
-            try:
-                self._camera = camera_model(message)
-            except CameraError as error:
-                self._camera, self._camera_problem = None, str(error)
-            if not is_first:
+            if self._calibration.take(message):
                 self._reset_reason = "the camera calibration changed"
 
     def take_odometry(self, message: Odometry) -> None:
@@ -131,24 +121,51 @@ class FrameIntake:
                 return refused("repeated_stamp", f"two images have the same stamp {stamp} ns")
             if pixels is None:
                 return refused("bad_image", problem)
-            if self._camera is None:
-                name = "missing_camera_info" if self._camera_key is None else "bad_camera_info"
-                return refused(name, self._camera_problem)
-            if frame_id != self._camera_frame_id:
+            calibration = self._calibration
+            if calibration.camera is None:
+                return refused(calibration.name, calibration.problem)
+            if frame_id != calibration.frame_id:
                 return refused(
                     "frame_id_mismatch",
-                    f"the image is of frame {frame_id!r}, camera_info of {self._camera_frame_id!r}",
+                    f"the image is of frame {frame_id!r}, camera_info of {calibration.frame_id!r}",
                 )
-            camera = self._camera
+            camera = calibration.camera
             ego, ego_reasons = self._ego_at(stamp)
         reasons = [reset_reason, *ego_reasons] if reset_reason else ego_reasons
-        base_from_camera, mounting_reason = self._mounting_of(frame_id, stamp)
+        base_from_camera, mounting_reason = self._mounting_of(frame_id, stamp, self._parameter_mounting)
         reasons += [mounting_reason] if mounting_reason else []
         try:
             frame = CameraFrame(stamp, frame_id, pixels, camera, base_from_camera, ego)
         except ImageError as error:
             return refused("size_mismatch", str(error))
-        return Accepted(frame, must_reset, tuple(reasons))
+        others = self._other_frames(frame, reasons)
+        return Accepted(frame, must_reset, tuple(reasons), others)
+
+    def _other_frames(self, frame: CameraFrame, reasons: list[str]) -> tuple[CameraFrame, ...]:
+        """What the other cameras saw at about the same time; a camera without is named in the reasons."""
+        found: list[CameraFrame] = []
+        for camera in self.others.values():
+            try:
+                other = self._other_frame(camera, frame.stamp_ns)
+                if other.frame_id in (frame.frame_id, *(one.frame_id for one in found)):
+                    raise ImageError(f"its frame {other.frame_id!r} is that of another camera")
+            except (ImageError, CameraError, TransformError) as error:
+                reasons.append(f"camera {camera.name}: {error}")
+                continue
+            found.append(other)
+        return tuple(found)
+
+    def _other_frame(self, camera: OtherCamera, stamp: int) -> CameraFrame:
+        """Raises `ImageError`, `CameraError`, `TransformError`."""
+        message = camera.nearest(stamp, self._max_spread_ns)
+        pixels, model = camera.picture(message)
+        own_stamp, frame_id = stamp_ns(message.header.stamp), message.header.frame_id
+        mounting, problem = self._mounting_of(frame_id, own_stamp, camera.mounting)
+        if mounting is None:
+            raise TransformError(problem)
+        with self._lock:
+            ego = self._ego.at(own_stamp)
+        return CameraFrame(own_stamp, frame_id, pixels, model, mounting, ego)
 
     def _advance(self, stamp: int) -> bool:
         """Notes an image stamp; True where it repeats the last one. A step back or a long gap asks for a reset."""
@@ -190,15 +207,21 @@ class FrameIntake:
             reasons.append("no speed: only a gyro gives ego motion")
         return ego, reasons
 
-    def _mounting_of(self, frame_id: str, stamp: int) -> tuple[RigidTransform | None, str]:
+    def _mounting_of(
+        self, frame_id: str, stamp: int, fallback: RigidTransform | None
+    ) -> tuple[RigidTransform | None, str]:
+        """Of TF, else of the parameters; with those at hand nobody waits for TF."""
         try:
-            return self._mounting.base_from_sensor(frame_id, stamp, self._tf_timeout_s), ""
+            timeout_s = self._tf_timeout_s if fallback is None else 0.0
+            return self._mounting.base_from_sensor(frame_id, stamp, timeout_s), ""
         except TransformError as error:
-            if self._parameter_mounting is not None:
-                return self._parameter_mounting, ""
+            if fallback is not None:
+                return fallback, ""
             return None, f"the camera mounting is unknown: {error}; set mounting.height_m or publish TF"
 
     def _forget_time(self, reason: str) -> None:
+        for camera in self.others.values():
+            camera.clear()
         self._ego.clear()
         self._ego_stamp_ns = None
         self._image_stamp_ns = None

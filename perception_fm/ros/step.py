@@ -33,7 +33,7 @@ def process_image(intake: FrameIntake, pipeline: PerceptionPipeline, message: Im
         return Step(unknown_result(taken.stamp_ns, taken.frame_id, taken.reason), refusal=taken.name)
     frame = taken.frame
     try:
-        result = pipeline.process(frame)
+        result = pipeline.process(frame, *taken.others)
     except PerceptionError as error:
         pipeline.reset()
         return Step(unknown_result(frame.stamp_ns, frame.frame_id, str(error)), refusal="bad_frame")
