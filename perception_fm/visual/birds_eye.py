@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 SIZE_PX = 480
 _BEHIND_SHARE = 0.12  # of the picture, behind the base's origin
 _LEAST_M, _MOST_M, _OTHERWISE_M = 20.0, 60.0, 50.0  # ahead; farther off a car is smaller than its outline is wide
-_RING_COUNT = 5
+_RING_COUNT = 6
 _RING_STEPS_M = (5.0, 10.0, 20.0)
 _UNKNOWN_COLOUR: Colour = (44, 40, 36)
 _FREE_COLOUR: Colour = (58, 104, 44)
@@ -112,10 +112,10 @@ def _draw_rings(pen: Pen, view: _View) -> None:
 
 
 def _draw_outline(pen: Pen, view: _View, sectors: FreeSpaceSectors) -> None:
-    """The free end of each sector as an arc, joined by radial lines; where nothing is free it lies in the origin."""
+    """The free end of each sector as an arc, joined by radial lines, from the origin and back to it."""
     edges = sectors.bearing_rad[:, None] + 0.5 * sectors.width_rad * np.array([-1.0, 1.0])
     away = sectors.free_m[:, None, None] * np.stack([np.cos(edges), np.sin(edges)], axis=-1)
-    line = view.pixels(np.array(sectors.origin_m) + away.reshape(-1, 2))
+    line = view.pixels(np.array(sectors.origin_m) + np.concatenate([np.zeros((1, 2)), away.reshape(-1, 2)]))
     pen.lines(line[None], _OUTLINE_COLOUR, 1, is_closed=True)
 
 
