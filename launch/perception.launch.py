@@ -51,6 +51,12 @@ STEPS = {
 ARGUMENTS = (
     DeclareLaunchArgument("camera", default_value="front", description="Name of the camera; prefix of its topics."),
     DeclareLaunchArgument(
+        "other_cameras",
+        default_value="",
+        description="Names of further cameras, with spaces between; their topics are /camera/NAME/image_raw and "
+        "/camera/NAME/camera_info. Empty: what config says.",
+    ),
+    DeclareLaunchArgument(
         "config",
         default_value=PathJoinSubstitution([FindPackageShare("perception_fm"), "config", "perception.yaml"]),
         description="ROS parameter file of the node. The arguments here win over it where they are given.",
@@ -116,7 +122,9 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     parameters = {"use_sim_time": has_sim_time, "camera_name": values["camera"], "autostart": False}
     chosen = {"model": values["model"], "backend": values["backend"], "image_transport": values["image_transport"]}
     parameters.update({name: value for name, value in chosen.items() if value})
-    parameters.update(_recorded_mounting(bag, values["camera"]))
+    others = values["other_cameras"].split()
+    parameters.update({"other_cameras": others} if others else {})
+    parameters.update(_recorded_mounting(bag, values["camera"], others))
     mounting = {"mounting.height_m": values["camera_height"], "mounting.pitch_rad": values["camera_pitch"]}
     parameters.update({name: float(value) for name, value in mounting.items() if value})
     node = LifecycleNode(
@@ -126,7 +134,12 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         namespace="",
         output="screen",
         parameters=[_existing(values["config"], "config"), parameters],
-        remappings=[("~/image", values["image_topic"]), *((f"~/{name}", values[f"{name}_topic"]) for name in INPUTS)],
+        remappings=[
+            ("~/image", values["image_topic"]),
+            *((f"~/{name}", values[f"{name}_topic"]) for name in INPUTS),
+            *((f"~/{name}/image", f"/camera/{name}/image_raw") for name in others),
+            *((f"~/{name}/camera_info", f"/camera/{name}/camera_info") for name in others),
+        ],
     )
     player = [_include("replay", bag=bag, rviz="false")] if bag else []
     rviz = [_include("rviz", use_sim_time=str(has_sim_time))] if values["rviz"].lower() == "true" else []
@@ -249,9 +262,13 @@ def _existing(path: str, name: str) -> str:
     return str(found) if path else ""
 
 
-def _recorded_mounting(bag: str, camera: str) -> dict[str, float]:
-    """The mounting that the bag holds as /tf_static, as parameters, where there is no tf2_ros to receive it."""
+def _recorded_mounting(bag: str, camera: str, others: list[str]) -> dict[str, float | list[float]]:
+    """The mountings that the bag holds as /tf_static, as parameters, where there is no tf2_ros to receive them."""
     if not bag or find_spec("tf2_ros"):
         return {}
     with BagReader(Path(bag)) as reader:
-        return mounting_parameters(reader, "base_link", f"{camera}_optical")
+        parameters = mounting_parameters(reader, "base_link", f"{camera}_optical")
+        mountings = [mounting_parameters(reader, "base_link", f"{name}_optical") for name in others]
+    if others and all(mountings):
+        parameters["other_mountings"] = [value for one in mountings for value in one.values()]
+    return parameters

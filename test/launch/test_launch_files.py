@@ -79,11 +79,15 @@ def test_mounting_of_the_bag_goes_as_parameters_without_tf(monkeypatch):
     module = loaded("perception")
     bag = str(ROOT / "perception_fm" / "demo_data" / "painted_wall")
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    assert module._recorded_mounting(bag, "front")["mounting.height_m"] == pytest.approx(1.4)
-    assert module._recorded_mounting(bag, "rear") == {}
-    assert module._recorded_mounting("", "front") == {}
+    assert module._recorded_mounting(bag, "front", [])["mounting.height_m"] == pytest.approx(1.4)
+    assert module._recorded_mounting(bag, "rear", []) == {}
+    assert module._recorded_mounting("", "front", []) == {}
+    several = module._recorded_mounting(bag, "front", ["front"])["other_mountings"]
+    assert len(several) == 6
+    assert several[0] == pytest.approx(1.4)
+    assert "other_mountings" not in module._recorded_mounting(bag, "front", ["front", "rear"])
     monkeypatch.setattr(module, "find_spec", lambda name: object())
-    assert module._recorded_mounting(bag, "front") == {}
+    assert module._recorded_mounting(bag, "front", []) == {}
 
 
 def test_mcap_needs_its_plugin_for_ros2_bag(tmp_path, monkeypatch):
