@@ -34,7 +34,7 @@ class World:
 
     def __init__(self, front_m: float = 20.0, back_m: float = 12.0, factor: float = 1.0) -> None:
         self.mountings = {0: FRONT, 1: BACK}
-        self.cars = dict.fromkeys((0, 1), [(front_m, front_m + 4.0), (-back_m - 4.0, -back_m)])
+        self.cars = {key: [(front_m, front_m + 4.0), (-back_m - 4.0, -back_m)] for key in (0, 1)}
         self.factor = factor
         self.change = lambda dense: dense
 
