@@ -23,6 +23,7 @@ from perception_fm.ros.outputs import OUTPUTS, Publication, outputs_for
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
 from perception_fm.ros.step import Step, unknown_result, with_reasons, without_trust
+from perception_fm.scene.ground import MetricScale
 from perception_fm.types import (
     CameraFrame,
     Mode,
@@ -150,6 +151,34 @@ def test_unknown_values_of_an_obstacle_are_nan_never_zero():
         assert math.isnan(value)
 
 
+def test_obstacle_of_the_network_has_class_pose_and_every_sigma():
+    car = scene_results.thing(20.0, 3.0, yaw_rad=0.5)
+    message = obstacle_array(result(obstacles=[car]), CONFIG).obstacles[0]
+    assert (message.class_id, message.class_name) == (13, "car")
+    assert message.class_probability == pytest.approx(0.8)
+    assert not message.is_in_path
+    assert message.anomaly_flags == ObstacleMessage.ANOMALY_NONE
+    assert 2.0 * math.atan2(message.pose.orientation.z, message.pose.orientation.w) == pytest.approx(0.5)
+    assert (message.position_sigma_m.x, message.position_sigma_m.y) == (0.5, 0.3)
+    assert (message.size_sigma_m.x, message.size_sigma_m.y, message.size_sigma_m.z) == (0.4, 0.2, 0.1)
+    assert (message.velocity_mps.x, message.velocity_sigma_mps.y) == (3.0, 0.4)
+    assert message.yaw_sigma_rad == pytest.approx(0.1)
+    assert math.isnan(message.velocity_mps.z)
+
+
+def test_only_a_network_can_find_that_a_class_is_unknown():
+    learned = scene_results.thing(20.0, 0.0, class_id=255)
+    both, moved = (dataclasses.replace(learned, provenance=one) for one in (Provenance.BOTH, Provenance.MOTION))
+    flags = [one.anomaly_flags for one in obstacle_array(result(obstacles=[learned, both, moved]), CONFIG).obstacles]
+    assert flags == [ObstacleMessage.ANOMALY_UNKNOWN_CLASS, ObstacleMessage.ANOMALY_UNKNOWN_CLASS, 0]
+
+
+def test_state_speaks_of_an_obstacle_in_the_path():
+    beside, ahead = scene_results.thing(10.0, 5.0, obstacle_id=1), scene_results.thing(30.0, 0.0, obstacle_id=2)
+    message = fake_wall_report(result(5.0, [beside, ahead], PathState.OBSTACLE), CONFIG)
+    assert message.obstacle_id == 2
+
+
 def test_free_space_gives_distance_path_and_overhang():
     seen = dataclasses.replace(result(40.0, curvature_per_m=0.01), path_heading_rad=0.02, path_memory_m=24.0)
     message = free_space(seen, CONFIG)
@@ -196,6 +225,18 @@ def test_status_tells_mode_reasons_counts_and_latency():
     assert (message.dropped_count, message.rejected_count) == (2, 1)
     assert message.stamp_to_publish_age_s == pytest.approx(0.05)
     assert [(item.stage, item.latency_ms) for item in message.latency] == [("motion", 7.5)]
+
+
+def test_status_tells_cameras_and_metric_scale():
+    seen = result(cameras=("front_optical", "left_optical"), camera_spread_s=0.02, scale=MetricScale(1.2, 0.05))
+    message = perception_status(seen, CONFIG, ModelState(), FrameCounts(), 0.05)
+    assert message.cameras == ["front_optical", "left_optical"]
+    assert message.camera_spread_s == pytest.approx(0.02)
+    assert (message.depth_scale_ratio, message.depth_scale_sigma) == pytest.approx((1.2, 0.05))
+    unknown = perception_status(result(), CONFIG, ModelState(), FrameCounts(), 0.05)
+    assert math.isnan(unknown.depth_scale_ratio)
+    assert math.isnan(unknown.depth_scale_sigma)
+    assert (unknown.cameras, unknown.camera_spread_s) == ([], 0.0)
 
 
 def test_status_names_what_runs_and_not_what_was_asked_for():
@@ -363,6 +404,45 @@ def test_markers_replace_the_last_ones_and_expire():
     assert markers[0].action == Marker.DELETEALL
     assert {marker.ns for marker in markers[1:]} == {"state", "free_path", "obstacles", "obstacle_labels"}
     assert all(marker.lifetime.nanosec == 500_000_000 for marker in markers)
+
+
+def test_boxes_are_turned_and_have_the_colour_of_their_class():
+    items = [
+        scene_results.thing(20.0, 3.0, yaw_rad=0.5, obstacle_id=1),
+        scene_results.thing(25.0, 0.0, class_id=11, obstacle_id=2),
+        scene_results.thing(25.0, 0.0, is_confirmed=False, obstacle_id=3),
+    ]
+    markers = marker_array(result(obstacles=items), CONFIG).markers
+    car, person, suspicion = (one for one in markers if one.ns == "obstacles")
+    assert 2.0 * math.atan2(car.pose.orientation.z, car.pose.orientation.w) == pytest.approx(0.5)
+    assert (car.scale.x, car.scale.y, car.scale.z) == (4.0, 1.8, 1.5)
+    colours = {(one.color.r, one.color.g, one.color.b) for one in (car, person, suspicion)}
+    assert len(colours) == 3
+    labels = {one.id: one.text for one in markers if one.ns == "obstacle_labels"}
+    assert set(labels) == {1, 2}
+    assert labels[1] == "car 19 m 3 m/s"
+
+
+def test_velocity_is_an_arrow_as_long_as_the_way_of_a_second():
+    moving = scene_results.thing(20.0, 3.0)
+    still = scene_results.thing(20.0, 3.0, velocity_mps=np.array([0.1, 0.0, math.nan]))
+    (arrow,) = (one for one in marker_array(result(obstacles=[moving]), CONFIG).markers if one.type == Marker.ARROW)
+    assert (arrow.points[1].x - arrow.points[0].x, arrow.points[1].y) == (3.0, 3.0)
+    assert arrow.lifetime.nanosec == 500_000_000
+    assert not any(one.type == Marker.ARROW for one in marker_array(result(obstacles=[still]), CONFIG).markers)
+
+
+def test_free_sectors_are_one_fan_from_the_nearest_ground_to_the_end():
+    field = np.full((240, 240), -1, np.int8)
+    field[:, 124 + 16 : 200] = 0  # free from 5 m on ahead of the base up to 20 m
+    field[100:140, 120:140] = 0
+    scene = scene_results.scene_result(scene_results.grid_of(field))
+    (fan,) = (one for one in marker_array(scene, CONFIG).markers if one.ns == "free_sectors")
+    assert fan.type == Marker.TRIANGLE_LIST
+    assert len(fan.points) % 3 == 0
+    away = [math.hypot(one.x - scene_results.FORWARD_M, one.y) for one in fan.points]
+    assert max(away) == pytest.approx(scene.sectors.free_m.max())
+    assert min(away) == pytest.approx(scene.sectors.near_m.min(), abs=1e-9)
 
 
 def test_markers_of_an_unknown_result_show_no_free_path_but_the_reason():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perception_fm.camera.model import CameraModel
 from perception_fm.config import PerceptionConfig
-from perception_fm.types import Mode, MotionField, PathState
+from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.free_grid import FREE, UNKNOWN, FreeSpaceGrid
+from perception_fm.scene.points import LabeledPoints, Surface
+from perception_fm.types import Mode, MotionField, PathState, Provenance
 from perception_fm.visual.overlay import STATE_COLOURS, draw_overlay
+from perception_fm.visual.thing_colours import obstacle_colour
 
 CONFIG = PerceptionConfig()
 BACKGROUND = 90
@@ -93,6 +99,80 @@ def test_obstacle_of_unknown_distance_is_still_named_by_the_banner(
     scene = make_scene(state=PathState.OBSTACLE, obstacles=(item,))
     picture = draw_overlay(scene.frame, scene.result, CONFIG)
     np.testing.assert_array_equal(picture[1, 1], STATE_COLOURS[PathState.OBSTACLE])
+
+
+def flat_road(free_up_to_m: float) -> dict[str, Any]:
+    """Points of a flat road 1.5 m below the camera, a quarter of them of another class; the grid is free so far."""
+    camera = CameraModel(160, 120, np.array([[160.0, 0.0, 79.5], [0.0, 160.0, 59.5], [0.0, 0.0, 1.0]]))
+    row, column = np.mgrid[:120, :160]
+    depth = np.where(row > 62, 1.5 * 160.0 / np.maximum(row - 59.5, 0.5), np.nan)
+    xyz = np.stack([(column - 79.5) / 160.0 * depth, (row - 59.5) / 160.0 * depth, depth], axis=-1)
+    is_road = np.isfinite(depth) & (column >= 40)
+    zero = np.zeros(depth.shape, np.float32)
+    points = LabeledPoints(
+        camera, xyz.astype(np.float32), zero, zero, np.where(is_road, 0, 1).astype(np.uint8),
+        np.full(depth.shape, 255, np.uint8), np.where(is_road, Surface.ROAD, Surface.UNKNOWN).astype(np.uint8),
+    )  # fmt: skip
+    place = np.arange(-40.0, 40.0, 0.25) + 0.125
+    cells = np.where(place[None, :] < free_up_to_m, FREE, UNKNOWN).repeat(320, axis=0).astype(np.int8)
+    grid = FreeSpaceGrid(cells, np.zeros(cells.shape, np.float32), np.zeros(cells.shape, bool), 0.25, (-40.0, -40.0))
+    return {"points": points, "grid": grid}
+
+
+def beside_pixel(picture: np.ndarray, distance_m: float, right_px: int) -> np.ndarray:
+    """Colour (3,) on the road, beside the path."""
+    return picture[round(240 + 640 * 1.5 / distance_m), 320 + right_px].astype(int)
+
+
+def test_road_in_free_cells_is_tinted_and_all_else_is_left_alone(make_scene: Callable[..., Any]) -> None:
+    scene = make_scene(**flat_road(12.0))
+    picture = draw_overlay(scene.frame, scene.result, CONFIG)
+    assert is_green(beside_pixel(picture, 9.0, 150))
+    for away in (beside_pixel(picture, 16.0, 150), beside_pixel(picture, 9.0, -220), picture[120, 470].astype(int)):
+        assert (away == BACKGROUND).all()
+
+
+def test_tint_follows_the_lens(make_scene: Callable[..., Any]) -> None:
+    scene = make_scene(**flat_road(12.0))
+    plain = scene.frame.camera
+    turned = CameraModel(640, 480, plain.intrinsics, rectification=np.diag([-1.0, -1.0, 1.0]))
+    upside_down = dataclasses.replace(
+        scene.frame, camera=turned,
+        base_from_camera=RigidTransform(
+            scene.result.base_from_camera.rotation @ np.diag([-1.0, -1.0, 1.0]),
+            scene.result.base_from_camera.translation_m,
+        ),
+    )  # fmt: skip
+    result = dataclasses.replace(scene.result, base_from_camera=upside_down.base_from_camera)
+    picture = draw_overlay(upside_down, result, CONFIG)
+    upright = picture[::-1, ::-1]
+    assert is_green(beside_pixel(upright, 9.0, 150))
+    assert (beside_pixel(upright, 16.0, 150) == BACKGROUND).all()
+
+
+def test_whole_box_is_drawn_as_wires_with_its_name(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    box = make_obstacle(
+        16.0, size_m=np.array([4.0, 2.0, 2.0]), class_id=13, centre_base_m=np.array([18.0, 0.0, 1.0]),
+        provenance=Provenance.LEARNED,
+    )  # fmt: skip
+    scene = make_scene(obstacles=(box,))
+    picture = draw_overlay(scene.frame, scene.result, CONFIG).astype(int)
+    colour = np.array(obstacle_colour(box))
+    near = picture[300, 310]  # the near lower edge, 16 m away; the far one is 20 m away at row 288
+    far = picture[288, 310]
+    assert np.abs(near - colour).max() < 60
+    assert np.abs(far - colour).max() < 60
+    assert tuple(obstacle_colour(box)) != tuple(obstacle_colour(make_obstacle(16.0)))
+
+
+def test_box_that_reaches_behind_the_camera_is_no_error(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    box = make_obstacle(1.0, size_m=np.array([6.0, 2.0, 2.0]), yaw_rad=0.3)
+    scene = make_scene(obstacles=(box,))
+    assert draw_overlay(scene.frame, scene.result, CONFIG).shape == (480, 640, 3)
 
 
 @pytest.mark.parametrize("state", list(PathState))
