@@ -25,7 +25,7 @@ from perception_fm.models.loaded import LoadedModel, load_model
 from perception_fm.ros.lockstep import LockstepRunner
 from perception_fm.ros.step import Step
 from perception_fm.types import CameraFrame, PerceptionResult
-from perception_fm.visual.overlay import draw_overlay
+from perception_fm.visual.side_by_side import draw_side_by_side
 from perception_fm.visual.video import VideoWriter
 
 VIDEO_NAME = "overlay.mp4"
@@ -106,20 +106,17 @@ def _run(
 
 
 class _Picture:
-    """The overlay of one frame, drawn on the first call; of the video's size where the camera's changes on the way."""
+    """The picture of one frame, drawn on the first call; of the video's size where the camera's changes on the way."""
 
     def __init__(
         self, frame: CameraFrame, result: PerceptionResult, config: NodeConfig, size: tuple[int, int]
     ) -> None:
-        self._arguments = (frame, result, config)
-        self._size = size
+        self._arguments = (frame, result, config, size)
         self._image: np.ndarray[Any, np.dtype[np.uint8]] | None = None
 
     def __call__(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         if self._image is None:
-            image = draw_overlay(*self._arguments)
-            is_other = (image.shape[1], image.shape[0]) != self._size
-            self._image = np.asarray(cv2.resize(image, self._size), dtype=np.uint8) if is_other else image
+            self._image = draw_side_by_side(*self._arguments)
         return self._image
 
 
