@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.evaluation.results import ALARM_STATES
+from perception_fm.evaluation.results import ALARM_STATES, in_the_way
 
 _JPEG_QUALITY = 88
 _MOST_SPREAD = 8  # kept while the length of the run is unknown: between half of these and all remain
@@ -40,7 +40,7 @@ class KeyFrames:
         """Look at frame `index`; `picture` gives its (H, W, 3) BGR image and is called only if the frame is kept."""
         if self._first is None and record["state"] in ALARM_STATES:
             self._first = self._frame(index, record, "first alarm", picture)
-        distances_m = [item["distance_m"] for item in record["obstacles"] if item["is_confirmed"]]
+        distances_m = [item["distance_m"] for item in in_the_way(record)]
         if distances_m and min(distances_m) < self._nearest_m:
             self._nearest_m = min(distances_m)
             self._nearest = self._frame(index, record, "nearest obstacle", picture)

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from perception_fm.dense import ModelState
+from perception_fm.dense import CITYSCAPES_CLASSES, ModelState
 from perception_fm.errors import PerceptionError
 from perception_fm.types import Obstacle, PathState, PerceptionResult
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MOVING_MPS = 1.0  # below this speed the images hold too little motion to verify road, so such frames are no failure
 ALARM_STATES = (PathState.OBSTACLE.name, PathState.FAKE_WALL.name)
 
@@ -44,6 +44,9 @@ def _obstacle_record(obstacle: Obstacle) -> dict[str, Any]:
     return {
         "id": obstacle.obstacle_id,
         "is_confirmed": obstacle.is_confirmed,
+        "is_in_path": obstacle.is_in_path,
+        "class": _class_name(obstacle),
+        "class_probability": obstacle.class_probability,
         "distance_m": obstacle.distance_m,
         "distance_sigma_m": obstacle.distance_sigma_m,
         "ttc_s": obstacle.ttc_s,
@@ -61,7 +64,18 @@ def _obstacle_record(obstacle: Obstacle) -> dict[str, Any]:
         "track_count": obstacle.track_count,
         "centre_base_m": obstacle.centre_base_m.tolist(),
         "size_m": obstacle.size_m.tolist(),
+        "yaw_rad": obstacle.yaw_rad,
+        "velocity_mps": obstacle.velocity_mps.tolist(),
     }
+
+
+def _class_name(obstacle: Obstacle) -> str | None:
+    return CITYSCAPES_CLASSES[obstacle.class_id] if obstacle.class_id < len(CITYSCAPES_CLASSES) else None
+
+
+def in_the_way(frame: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Records of the obstacles that are confirmed and in the predicted path."""
+    return [one for one in frame["obstacles"] if one["is_confirmed"] and one["is_in_path"]]
 
 
 @dataclass
@@ -129,12 +143,11 @@ def _alarm_summary(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None
 
 
 def _obstacle_summaries(frames: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One entry per obstacle that was ever confirmed, in the order of confirmation."""
+    """One entry per obstacle that was ever confirmed in the path, in the order of confirmation."""
     confirmed: dict[int, list[int]] = {}
     for index, frame in enumerate(frames):
-        for obstacle in frame["obstacles"]:
-            if obstacle["is_confirmed"]:
-                confirmed.setdefault(obstacle["id"], []).append(index)
+        for obstacle in in_the_way(frame):
+            confirmed.setdefault(obstacle["id"], []).append(index)
     entries = []
     for obstacle_id, indices in confirmed.items():
         sightings = [_sighting(frames[index], obstacle_id) for index in indices]
@@ -150,11 +163,8 @@ def _obstacle_summaries(frames: Sequence[Mapping[str, Any]]) -> list[dict[str, A
 
 
 def _sighting(frame: Mapping[str, Any], obstacle_id: int | None) -> dict[str, Any]:
-    """Distance and time to contact in one frame, of the named or else the nearest confirmed obstacle."""
-    candidates = [
-        obstacle for obstacle in frame["obstacles"]
-        if obstacle["is_confirmed"] and obstacle_id in (None, obstacle["id"])
-    ]
+    """Distance and time to contact in one frame, of the named or else the nearest obstacle in the way."""
+    candidates = [obstacle for obstacle in in_the_way(frame) if obstacle_id in (None, obstacle["id"])]
     nearest = min(candidates, key=lambda obstacle: _nan_last(obstacle["distance_m"]), default={})
     names = ("id", "distance_m", "distance_sigma_m", "ttc_s", "ttc_sigma_s")
     return {"stamp_ns": frame["stamp_ns"], **{name: nearest.get(name, math.nan) for name in names}}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from perception_fm.errors import PerceptionError
-from perception_fm.evaluation.results import MOVING_MPS
+from perception_fm.evaluation.results import MOVING_MPS, in_the_way
 from perception_fm.evaluation.scenario_truth import FrameTruth, ScenarioTruth
 from perception_fm.evaluation.wall import ON_WALL_SHARE, WallFigures, confirmed_distances_m, judge_wall
 
@@ -150,8 +150,8 @@ def stands(distance_m: float, frame: FrameTruth) -> bool:
 
 
 def _where_nothing_stands(record: Mapping[str, Any], frame: FrameTruth) -> list[tuple[int, Claim]]:
-    """Ids and claims of a frame's confirmed obstacles that agree with nothing."""
-    numbers = [obstacle["id"] for obstacle in record["obstacles"] if obstacle["is_confirmed"]]
+    """Ids and claims of what a frame says to be in the way and that agrees with nothing."""
+    numbers = [obstacle["id"] for obstacle in in_the_way(record)]
     claims = zip(numbers, confirmed_distances_m(record))
     return [(number, _claim(distance, frame)) for number, distance in claims if not stands(distance, frame)]
 
@@ -161,9 +161,8 @@ def _ids_on_wall(pairs: Sequence[tuple[Mapping[str, Any], FrameTruth]]) -> set[i
     return {
         obstacle["id"]
         for record, frame in pairs
-        for obstacle in record["obstacles"]
-        if obstacle["is_confirmed"]
-        and obstacle["distance_m"] is not None
+        for obstacle in in_the_way(record)
+        if obstacle["distance_m"] is not None
         and abs(obstacle["distance_m"] - frame.wall_m) <= ON_WALL_SHARE * frame.wall_m
     }
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from perception_fm.errors import PerceptionError
 from perception_fm.evaluation.results import SCHEMA_VERSION as RESULT_SCHEMA_VERSION
+from perception_fm.evaluation.results import in_the_way
 
 SCHEMA_VERSION = 1
 ON_WALL_SHARE = 0.10  # of the true distance: a confirmed obstacle within it is the wall, any other is something else
@@ -134,9 +135,9 @@ def judge_wall(
 
 
 def confirmed_distances_m(frame: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Distances of the confirmed obstacles; one without a distance cannot be on the wall and counts as infinitely far.
+    """Distances of what is in the way; what has no distance cannot be on the wall and counts as infinitely far.
 
     So it shows among those elsewhere instead of going unnoticed.
     """
-    found = [obstacle["distance_m"] for obstacle in frame["obstacles"] if obstacle["is_confirmed"]]
+    found = [obstacle["distance_m"] for obstacle in in_the_way(frame)]
     return np.array([math.inf if distance is None else distance for distance in found], dtype=np.float64)

@@ -29,11 +29,13 @@ def result(tmp_path: Path) -> Path:
         {
             "stamp_ns": stamp,
             "verified_free_distance_m": 61.0 if stamp == 0 else 10.0,
-            "obstacles": [] if distance is None else [{"distance_m": distance, "is_confirmed": True}],
+            "obstacles": []
+            if distance is None
+            else [{"distance_m": distance, "is_confirmed": True, "is_in_path": True}],
         }
         for stamp, distance in enumerate(distances)
     ]
-    (folder / "result.json").write_text(json.dumps({"schema_version": 1, "frames": frames}))
+    (folder / "result.json").write_text(json.dumps({"schema_version": 2, "frames": frames}))
     return folder
 
 
@@ -56,7 +58,7 @@ def test_wall_prints_and_writes_the_same_figures(
 
 def test_wall_that_was_never_found_is_said(drive: Path, result: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = [{"stamp_ns": 0, "verified_free_distance_m": 0.0, "obstacles": []}]
-    (result / "result.json").write_text(json.dumps({"schema_version": 1, "frames": empty}))
+    (result / "result.json").write_text(json.dumps({"schema_version": 2, "frames": empty}))
     target = result / "figures.json"
     assert main(["evaluate", "wall", str(result), str(drive), "-o", str(target)]) == 0
     assert "first confirmed: never" in capsys.readouterr().out

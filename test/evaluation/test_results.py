@@ -36,7 +36,7 @@ def test_unknown_becomes_null_and_the_file_is_strict_json(make_result: MakeResul
     run = RunResult("bag", "front", (640, 480), {"height_m": math.nan}, {}, [frame_record(result)])
     write_json(tmp_path / "result.json", run.document())
     document = json.loads((tmp_path / "result.json").read_text(), parse_constant=refuse_constant)
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["frames"][0]["speed_mps"] is None
     assert document["frames"][0]["obstacles"][0]["size_m"] == [None, None, None]
     assert document["run"]["config"]["height_m"] is None

@@ -30,7 +30,8 @@ def frame(
 
 
 def record(number: int, *confirmed: tuple[int, float | None], free_m: float = 0.0) -> Record:
-    obstacles = [{"id": key, "distance_m": distance, "is_confirmed": True} for key, distance in confirmed]
+    seen = {"is_confirmed": True, "is_in_path": True}
+    obstacles = [{"id": key, "distance_m": distance, **seen} for key, distance in confirmed]
     state = "OBSTACLE" if obstacles else "FREE_VERIFIED" if free_m else "UNVERIFIED"
     return {
         "stamp_ns": number * PERIOD_NS, "obstacles": obstacles, "verified_free_distance_m": free_m, "state": state,
@@ -163,7 +164,7 @@ def test_truth_comes_back_from_its_file(tmp_path: Path):
     assert (again.frames[1].nearest_m, again.frames[1].driven) == (math.inf, written.frames[1].driven)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 9}', '{"schema_version": 1, "frames": [{}]}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 9}', '{"schema_version": 2, "frames": [{}]}'])
 def test_file_that_is_no_truth_is_refused(text: str, tmp_path: Path):
     (tmp_path / "truth.json").write_text(text)
     with pytest.raises(PerceptionError, match=r"truth\.json"):

@@ -38,12 +38,12 @@ class Pipeline:
                 "stamp_ns": stamp,
                 "state": "OBSTACLE",
                 "verified_free_distance_m": 0.0,
-                "obstacles": [{"id": 1, "distance_m": distance, "is_confirmed": True}],
+                "obstacles": [{"id": 1, "distance_m": distance, "is_confirmed": True, "is_in_path": True}],
             }
             for stamp, distance in bag_wall_distances(bag).items()
         ]
         run: dict[str, Any] = {"config": dataclasses.asdict(self.config) | {"camera_name": "front"}}
-        write_json(results / "result.json", {"schema_version": 1, "run": run, "frames": frames})
+        write_json(results / "result.json", {"schema_version": 2, "run": run, "frames": frames})
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ TRUTH = {stamp: 70.0 - 10.0 * stamp for stamp in range(7)}  # 70, 60, ... 10 m
 
 
 def record(stamp: int, *confirmed_m: float | None, suspected_m: float | None = None, free_m: float = 0.0) -> Record:
-    obstacles = [{"distance_m": distance, "is_confirmed": True} for distance in confirmed_m]
+    obstacles = [{"distance_m": distance, "is_confirmed": True, "is_in_path": True} for distance in confirmed_m]
     if suspected_m is not None:
-        obstacles.append({"distance_m": suspected_m, "is_confirmed": False})
+        obstacles.append({"distance_m": suspected_m, "is_confirmed": False, "is_in_path": True})
     return {"stamp_ns": stamp, "obstacles": obstacles, "verified_free_distance_m": free_m}
 
 
@@ -115,7 +115,7 @@ def test_run_of_another_recording_is_refused() -> None:
         judge_wall([record(99, 60.0)], TRUTH)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 99, "frames": []}', '{"schema_version": 1}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 99, "frames": []}', '{"schema_version": 2}'])
 def test_file_that_is_no_result_is_refused_by_name(text: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(text)

@@ -170,7 +170,7 @@ def test_run_writes_everything_and_the_video_plays(make_bag: MakeBag, tmp_path: 
     assert main(["run", str(make_bag()), "-o", str(out), "--model", "none"]) == 0
     assert {path.name for path in out.iterdir()} == {"output_bag", "overlay.mp4", "report.html", "result.json"}
     document = json.loads((out / "result.json").read_text())
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["summary"]["frames"] == len(document["frames"]) == FRAMES
     with av.open(str(out / "overlay.mp4")) as container:
         stream = container.streams.video[0]
