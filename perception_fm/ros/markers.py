@@ -16,7 +16,7 @@ from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import base_header, point, yaw_quaternion
 from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PathState, PerceptionResult
-from perception_fm.visual.thing_colours import obstacle_colour, obstacle_name, speed_mps
+from perception_fm.visual.thing_colours import is_structure, obstacle_colour, obstacle_name, speed_mps
 
 FloatArray = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
     for item in result.obstacles:
         if np.isfinite(item.centre_base_m).all():
             markers.append(_box(result, config, item))
-            if item.is_confirmed:
+            if item.is_confirmed and not is_structure(item):
                 markers.append(_label(result, config, item))
             if speed_mps(item) > 0.0:
                 markers.append(_arrow(result, config, item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ FloatArray = NDArray[np.float64]
 
 _FACE_STEP_M = 0.2  # at most the cell size that costmaps on road vehicles commonly have
 _THINNEST_M = 1e-6  # of a side that nobody has seen: rays along it would miss a box without thickness
+_PARALLEL = 1e-9  # of a beam along a side: then it is in that slab wholly or not at all
 
 
 def standing(result: PerceptionResult) -> list[Obstacle]:
@@ -37,28 +39,31 @@ def face_points_m(item: Obstacle) -> NDArray[np.float32]:
     is_facing = (middle * np.column_stack([-along[:, 1], along[:, 0]])).sum(axis=1) < 0.0
     height = item.centre_base_m[2] + _steps_m(float(item.size_m[2]))
     faces = []
-    for start, way in zip(corners, along):
-        ground = start + (0.5 + _steps_m(1.0, float(np.hypot(*way))))[:, None] * way
+    for index in np.flatnonzero(is_facing if is_facing.any() else ~is_facing):
+        way = along[index]
+        ground = corners[index] + (0.5 + _steps_m(1.0, float(np.hypot(*way))))[:, None] * way
         faces.append(np.column_stack([np.tile(ground, (len(height), 1)), np.repeat(height, len(ground))]))
-    chosen = [face for face, faces_us in zip(faces, is_facing) if faces_us]
-    return np.concatenate(chosen or faces).astype(np.float32)
+    return np.concatenate(faces).astype(np.float32)
 
 
-def ranges_m(item: Obstacle, bearing_rad: FloatArray, least_m: float) -> FloatArray:
-    """Distance (B,) from the base's origin to the box along each bearing (B,), inf where it is missed.
+def ranges_m(items: Sequence[Obstacle], bearing_rad: FloatArray, least_m: float) -> FloatArray:
+    """Distance (N, B) from the base's origin to each box along each bearing (B,) or (N, B), inf where it is missed.
 
     At least `least_m`, also where the origin is inside.
     """
-    turned = bearing_rad - item.yaw_rad
-    way = np.stack([np.cos(turned), np.sin(turned)])  # in the axes of the box
-    way = np.where(np.abs(way) < 1e-9, 1e-9, way)
-    cosine, sine = math.cos(item.yaw_rad), math.sin(item.yaw_rad)
-    x, y = item.centre_base_m[:2]
-    centre = np.array([cosine * x + sine * y, cosine * y - sine * x])
-    half = 0.5 * np.fmax(item.size_m[:2], _THINNEST_M)
-    # Slabs (Kay and Kajiya, SIGGRAPH 1986): inside from the last entry to the first exit.
-    first, second = ((centre + side * half)[:, None] / way for side in (-1.0, 1.0))
-    entry, leave = np.minimum(first, second).max(axis=0), np.maximum(first, second).min(axis=0)
+    centres, sizes = (np.stack([getattr(item, name)[:2] for item in items]) for name in ("centre_base_m", "size_m"))
+    yaw = np.array([item.yaw_rad for item in items])
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    way_x, way_y = np.cos(bearing_rad), np.sin(bearing_rad)
+    entry, leave = -np.inf, np.inf
+    # Slabs (Kay and Kajiya, SIGGRAPH 1986), in the axes of the box: inside from the last entry to the first exit.
+    for axis, (x, y) in enumerate(((cosine, sine), (-sine, cosine))):
+        way = x[:, None] * way_x + y[:, None] * way_y
+        way = np.where(np.abs(way) < _PARALLEL, _PARALLEL, way)
+        centre = x * centres[:, 0] + y * centres[:, 1]
+        half = 0.5 * np.fmax(sizes[:, axis], _THINNEST_M)
+        first, second = ((centre + side * half)[:, None] / way for side in (-1.0, 1.0))
+        entry, leave = np.maximum(entry, np.minimum(first, second)), np.minimum(leave, np.maximum(first, second))
     is_met = (leave >= entry) & (leave > 0.0)
     return np.asarray(np.where(is_met, np.maximum(entry, least_m), np.inf))
 

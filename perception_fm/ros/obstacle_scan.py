@@ -76,16 +76,18 @@ def _reach_m(grid: FreeSpaceGrid) -> float:
 
 def _box_ranges_m(result: PerceptionResult, first_rad: float, step_rad: float, count: int) -> FloatArray:
     """Range (count,) of the nearest confirmed obstacle along each beam, inf where none is."""
-    beams = first_rad + step_rad * np.arange(count)
     nearest = np.full(count, np.inf)
-    for item in standing(result):
-        # A thin thing may stand between two beams: the one beside its middle takes it.
-        middle = math.atan2(item.centre_base_m[1], item.centre_base_m[0])
-        ranges = ranges_m(item, np.append(beams, middle), _RANGE_MIN_M)
-        nearest = np.minimum(nearest, ranges[:-1])
-        beside = round((middle - first_rad) / step_rad)
-        if 0 <= beside < count:
-            nearest[beside] = min(nearest[beside], ranges[-1])
+    items = standing(result)
+    if not items:
+        return nearest
+    beams = first_rad + step_rad * np.arange(count)
+    nearest = ranges_m(items, beams, _RANGE_MIN_M).min(axis=0)
+    # A thin thing may stand between two beams: the one beside its middle takes it.
+    middle = np.array([math.atan2(item.centre_base_m[1], item.centre_base_m[0]) for item in items])
+    beside = np.rint((middle - first_rad) / step_rad).astype(np.intp)
+    is_inside = (beside >= 0) & (beside < count)
+    ranges = ranges_m(items, middle[:, None], _RANGE_MIN_M)[:, 0]
+    np.minimum.at(nearest, beside[is_inside], ranges[is_inside])
     return nearest
 
 

@@ -19,7 +19,7 @@ from perception_fm.scene.path import GroundPath
 from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PerceptionResult
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
-from perception_fm.visual.thing_colours import AMBER, GREEN, obstacle_colour, speed_mps
+from perception_fm.visual.thing_colours import AMBER, GREEN, is_structure, obstacle_colour, speed_mps
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +34,8 @@ _OCCUPIED_COLOUR: Colour = (62, 62, 214)
 _RING_COLOUR: Colour = (112, 108, 104)
 _OUTLINE_COLOUR: Colour = (140, 220, 150)
 _LEAST_SIDE_M = 0.5
+_LONGEST_ARROW_M = 30.0
+_FAR_OUTSIDE = 20.0  # pictures: OpenCV's numbers end somewhere
 _VEHICLE_LENGTH_M = 4.4
 _STRIP_SAMPLES = 24
 _LEGEND = (
@@ -53,8 +55,7 @@ def draw_birds_eye(result: PerceptionResult, config: PerceptionConfig, size_px: 
     if result.sectors is not None:
         _draw_outline(pen, view, result.sectors)
     _draw_strip(pen, view, result, config)
-    for item in sorted(result.obstacles, key=lambda one: one.is_confirmed):
-        _draw_obstacle(pen, view, item)
+    _draw_obstacles(pen, view, result)
     _draw_vehicle(pen, view, result, config)
     _draw_legend(pen)
     return pen.image
@@ -133,21 +134,32 @@ def _draw_strip(pen: Pen, view: _View, result: PerceptionResult, config: Percept
     pen.lines(pixels[None], GREEN, 1, is_closed=True)
 
 
-def _draw_obstacle(pen: Pen, view: _View, item: Obstacle) -> None:
-    corners = item.corners_m(_LEAST_SIDE_M)
-    if not np.isfinite(corners).all():
-        return
-    colour = obstacle_colour(item)
+def _draw_obstacles(pen: Pen, view: _View, result: PerceptionResult) -> None:
+    """All boxes that are in the picture at once: in a street there are hundreds."""
+    items = sorted(result.obstacles, key=lambda one: (one.is_confirmed, not is_structure(one)))
+    corners = np.stack([item.corners_m(_LEAST_SIDE_M) for item in items]) if items else np.empty((0, 4, 2))
     pixels = view.pixels(corners)
-    if item.is_confirmed:
-        pen.tint(pixels, colour, 0.6)
-    pen.lines(pixels[None], WHITE if item.is_confirmed else colour, 1, is_closed=True)
-    if speed_mps(item) > 0.0:
-        start, end = view.pixels(item.centre_base_m[:2] + np.stack([np.zeros(2), item.velocity_mps[:2]]))
-        if np.abs(np.concatenate([start, end])).max() < 4.0 * view.size_px:
-            tip = 6.0 / max(6.0, float(np.hypot(*(end - start))))
-            from_px, to_px = ((round(float(x)), round(float(y))) for x, y in (start, end))
-            cv2.arrowedLine(pen.image, from_px, to_px, WHITE, pen.line_px, cv2.LINE_AA, tipLength=tip)
+    with np.errstate(invalid="ignore"):
+        is_inside = (np.abs(pixels - 0.5 * view.size_px) < view.size_px).all(axis=(1, 2))
+    painted = pen.image.copy()
+    for item, box in zip(items, pixels):
+        if item.is_confirmed and np.isfinite(box).all() and np.abs(box).max() < _FAR_OUTSIDE * view.size_px:
+            cv2.fillConvexPoly(painted, np.round(box).astype(np.int32), obstacle_colour(item), cv2.LINE_AA)
+    cv2.addWeighted(painted, 0.6, pen.image, 0.4, 0.0, dst=pen.image)
+    for item, box in zip(items, pixels):
+        if np.isfinite(box).all():
+            edge = obstacle_colour(item) if is_structure(item) or not item.is_confirmed else WHITE
+            pen.lines(box[None], edge, 1, is_closed=True)
+    for item in (one for one, is_shown in zip(items, is_inside) if is_shown and speed_mps(one) > 0.0):
+        _draw_velocity(pen, view, item)
+
+
+def _draw_velocity(pen: Pen, view: _View, item: Obstacle) -> None:
+    way = item.velocity_mps[:2] * min(1.0, _LONGEST_ARROW_M / speed_mps(item))
+    start, end = view.pixels(item.centre_base_m[:2] + np.stack([np.zeros(2), way]))
+    tip = 6.0 / max(6.0, float(np.hypot(*(end - start))))
+    from_px, to_px = ((round(float(x)), round(float(y))) for x, y in (start, end))
+    cv2.arrowedLine(pen.image, from_px, to_px, WHITE, pen.line_px, cv2.LINE_AA, tipLength=tip)
 
 
 def _draw_vehicle(pen: Pen, view: _View, result: PerceptionResult, config: PerceptionConfig) -> None:

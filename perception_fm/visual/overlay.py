@@ -17,7 +17,15 @@ from perception_fm.types import CameraFrame, Mode, Obstacle, PathState, Percepti
 from perception_fm.visual.free_ground import tint_free_ground
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
 from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project, stored_axes
-from perception_fm.visual.thing_colours import AMBER, GREEN, RED, obstacle_colour, obstacle_name, speed_mps
+from perception_fm.visual.thing_colours import (
+    AMBER,
+    GREEN,
+    RED,
+    is_structure,
+    obstacle_colour,
+    obstacle_name,
+    speed_mps,
+)
 from perception_fm.visual.track_colours import time_to_contact_s
 from perception_fm.visual.wireframe import box_lines
 
@@ -49,8 +57,7 @@ def draw_overlay(frame: CameraFrame, result: PerceptionResult, config: Perceptio
         _draw_corridor(pen, frame, result, road, config)
     _draw_tracks(pen, frame, result)
     _draw_focus(pen, frame, result)
-    for obstacle in sorted(result.obstacles, key=lambda item: item.is_confirmed):
-        _draw_obstacle(pen, frame, result, obstacle, road, config)
+    _draw_obstacles(pen, frame, result, road, config)
     _draw_banner(pen, result)
     return image
 
@@ -60,7 +67,11 @@ def _draw_corridor(
 ) -> None:
     half_width_m = 0.5 * config.vehicle.width_m
     free_m = result.verified_free_distance_m
-    confirmed_m = [item.distance_m for item in result.obstacles if item.is_confirmed and np.isfinite(item.distance_m)]
+    confirmed_m = [
+        item.distance_m
+        for item in result.obstacles
+        if item.is_confirmed and item.is_in_path and np.isfinite(item.distance_m)
+    ]
     end_m = min([config.sweep.max_distance_m, *(max(distance_m, free_m) for distance_m in confirmed_m)])
     unknown = corridor_pixels(frame, road, half_width_m, end_m)
     if unknown is not None:
@@ -134,6 +145,26 @@ def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
                 pen.lines(pixel + np.array([[[-2.0 * arm, 0.0], [2.0 * arm, 0.0]]]), WHITE, 1)
 
 
+def _draw_obstacles(
+    pen: Pen, frame: CameraFrame, result: PerceptionResult, road: RoadFrame | None, config: PerceptionConfig
+) -> None:
+    """Far ones first; what lines the street is drawn with thin lines and without words."""
+    items = sorted(result.obstacles, key=lambda item: (item.is_confirmed, -np.nan_to_num(item.distance_m)))
+    boxes = box_lines(frame, result, items)
+    is_whole = np.isfinite(boxes).all(axis=(1, 2, 3))
+    is_plain = np.array([is_structure(item) for item in items], bool)
+    confirmed = np.array([item.is_confirmed for item in items], bool)
+    for colour, chosen in ((AMBER, is_plain & ~confirmed), (RED, is_plain & confirmed)):
+        edges = boxes[is_whole & chosen].reshape(-1, 2, 2)
+        if len(edges):
+            pen.lines(edges, colour, 1)
+    for index in np.flatnonzero(~is_plain):
+        if is_whole[index]:
+            _draw_whole(pen, boxes[index], items[index])
+        elif not np.isfinite(items[index].size_m).all():
+            _draw_obstacle(pen, frame, result, items[index], road, config)
+
+
 def _draw_obstacle(
     pen: Pen,
     frame: CameraFrame,
@@ -142,12 +173,10 @@ def _draw_obstacle(
     road: RoadFrame | None,
     config: PerceptionConfig,
 ) -> None:
+    """One of which a side is not known: its face, or a bar across the path where not even its place is."""
     colour = obstacle_colour(obstacle)
-    whole = box_lines(frame, result, obstacle)
     box = _face_pixels(frame, result, obstacle)
-    if whole is not None:
-        _draw_whole(pen, whole, obstacle, colour)
-    elif box is not None:
+    if box is not None:
         left, top, right, bottom = (float(value) for value in (*box.min(axis=0), *box.max(axis=0)))
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         if obstacle.is_confirmed:
@@ -157,28 +186,33 @@ def _draw_obstacle(
             pen.label(_obstacle_text(obstacle), int(left), int(top) - pen.line_px, 0.62, colour)
         else:
             pen.label(f"? {obstacle.distance_m:.0f} m", int(left), int(bottom) + 4 * pen.pad_px, 0.5, colour)
-    elif road is not None:
+    elif road is not None and not np.isfinite(obstacle.centre_base_m).all():
         line = crossing_pixels(frame, road, 0.5 * config.vehicle.width_m, obstacle.distance_m)
         if line is not None:
             pen.lines(line[None], colour, 2 * pen.line_px)
             pen.label(_obstacle_text(obstacle), int(line[0, 0]), int(line[0, 1]) - pen.line_px, 0.62, colour)
 
 
-def _draw_whole(pen: Pen, edges: NDArray[np.float64], obstacle: Obstacle, colour: Colour) -> None:
+def _draw_whole(pen: Pen, edges: NDArray[np.float64], obstacle: Obstacle) -> None:
     """A box of known sides as its twelve edges, with what it is, how far it is and how fast where it moves."""
+    colour = obstacle_colour(obstacle)
     if obstacle.is_confirmed:
         pen.tint(edges[:4, 0], colour, 0.3)
     pen.lines(edges, colour, pen.line_px if obstacle.is_confirmed else 1)
     left, top = edges.reshape(-1, 2).min(axis=0)
     if obstacle.is_confirmed:
-        pen.label(_thing_text(obstacle), int(left), int(top) - pen.line_px, 0.5, colour)
+        size = 0.62 if obstacle.is_in_path else 0.5
+        pen.label(_thing_text(obstacle), int(left), int(top) - pen.line_px, size, colour)
     else:
         pen.text("?", int(left), int(top) - pen.line_px, 0.5, colour)
 
 
 def _thing_text(obstacle: Obstacle) -> str:
+    """Its name with all numbers where it is in the path, else with the distance."""
     parts = [obstacle_name(obstacle) or "thing"]
-    if np.isfinite(obstacle.distance_m):
+    if obstacle.is_in_path:
+        parts.append(_obstacle_text(obstacle))
+    elif np.isfinite(obstacle.distance_m):
         parts.append(f"{obstacle.distance_m:.0f} m")
     if speed_mps(obstacle) > 0.0:
         parts.append(f"{speed_mps(obstacle):.0f} m/s")
@@ -234,7 +268,9 @@ def _draw_banner(pen: Pen, result: PerceptionResult) -> None:
 def _headline(result: PerceptionResult) -> list[tuple[str, Colour]]:
     """The numbers that matter, each with its colour: distance and time to the obstacle, then the free road."""
     parts = []
-    confirmed = [item for item in result.obstacles if item.is_confirmed and np.isfinite(item.distance_m)]
+    confirmed = [
+        item for item in result.obstacles if item.is_confirmed and item.is_in_path and np.isfinite(item.distance_m)
+    ]
     if confirmed:
         nearest = min(confirmed, key=lambda item: item.distance_m)
         parts.append((f"{nearest.distance_m:.1f} m", WHITE))

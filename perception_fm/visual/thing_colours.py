@@ -18,7 +18,11 @@ _BY_NAME: dict[str, Colour] = {
     "person": (190, 60, 220), "rider": (190, 60, 220), "bicycle": (220, 110, 190), "motorcycle": (220, 110, 190),
     "car": (235, 140, 50), "truck": (200, 110, 40), "bus": (200, 110, 40), "train": (200, 110, 40),
 }  # fmt: skip
-_MOVING_MPS = 0.5
+_STRUCTURE = frozenset((
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain",
+    "sky",
+))  # fmt: skip
+_MOVING_MPS, _MOVING_SIGMAS = 0.5, 2.0
 
 
 def obstacle_name(item: Obstacle) -> str:
@@ -31,7 +35,13 @@ def obstacle_colour(item: Obstacle) -> Colour:
     return _BY_NAME.get(obstacle_name(item), RED) if item.is_confirmed else AMBER
 
 
+def is_structure(item: Obstacle) -> bool:
+    """Whether it is part of what lines every street, beside the path: hundreds of pieces that nobody wants to read."""
+    return obstacle_name(item) in _STRUCTURE and not item.is_in_path
+
+
 def speed_mps(item: Obstacle) -> float:
-    """Its speed over the ground, 0 where it is not known or too slow to be called moving."""
-    speed = float(np.hypot(*item.velocity_mps[:2]))
-    return speed if math.isfinite(speed) and speed > _MOVING_MPS else 0.0
+    """Its speed over the ground, 0 where it is not surely moving, or cannot."""
+    speed, sigma = float(np.hypot(*item.velocity_mps[:2])), float(np.hypot(*item.velocity_sigma_mps[:2]))
+    is_moving = math.isfinite(speed) and speed > max(_MOVING_MPS, _MOVING_SIGMAS * np.nan_to_num(sigma))
+    return speed if is_moving and obstacle_name(item) not in _STRUCTURE else 0.0

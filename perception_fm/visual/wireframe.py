@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,22 +12,28 @@ from perception_fm.visual.road_frame import project
 
 FloatArray = NDArray[np.float64]
 
+_CORNERS = np.array([
+    [1.0, 1.0, -1.0], [1.0, -1.0, -1.0], [-1.0, -1.0, -1.0], [-1.0, 1.0, -1.0],
+    [1.0, 1.0, 1.0], [1.0, -1.0, 1.0], [-1.0, -1.0, 1.0], [-1.0, 1.0, 1.0],
+])  # fmt: skip
 _EDGES = np.array([
     [0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7],
 ])  # fmt: skip
 
 
-def box_lines(frame: CameraFrame, result: PerceptionResult, item: Obstacle) -> FloatArray | None:
-    """The twelve edges (12, 2, 2) of its box in pixels, those of the floor first; None where a corner is out of view or
-    the box not wholly known.
+def box_lines(frame: CameraFrame, result: PerceptionResult, items: Sequence[Obstacle]) -> FloatArray:
+    """The twelve edges (N, 12, 2, 2) of each box in pixels, those of the floor first; NaN for a box of which a side is
+    not known or a corner out of view.
     """
-    if result.base_from_camera is None:
-        return None
-    ground, half = item.corners_m(), 0.5 * item.size_m[2]
-    corners = np.concatenate([
-        np.column_stack([ground, np.full(4, item.centre_base_m[2] + side * half)]) for side in (-1.0, 1.0)
-    ])
-    if not (np.isfinite(corners).all() and np.isfinite(item.size_m).all()):
-        return None
-    pixels = project(frame, result.base_from_camera.inverse().apply(corners))
-    return pixels[_EDGES] if np.isfinite(pixels).all() else None
+    if result.base_from_camera is None or not items:
+        return np.full((len(items), 12, 2, 2), np.nan)
+    centres, sizes = (np.stack([getattr(item, name) for item in items]) for name in ("centre_base_m", "size_m"))
+    yaw = np.array([item.yaw_rad for item in items])[:, None]
+    ahead, left = (0.5 * sizes[:, side, None] * _CORNERS[:, side] for side in (0, 1))
+    x = centres[:, 0, None] + np.cos(yaw) * ahead - np.sin(yaw) * left
+    y = centres[:, 1, None] + np.sin(yaw) * ahead + np.cos(yaw) * left
+    z = centres[:, 2, None] + 0.5 * sizes[:, 2, None] * _CORNERS[:, 2]
+    corners = result.base_from_camera.inverse().apply(np.stack([x, y, z], axis=-1).reshape(-1, 3))
+    pixels = project(frame, np.nan_to_num(corners, nan=-1.0)).reshape(-1, 8, 2)
+    is_known = np.isfinite(corners).reshape(len(items), -1).all(axis=1) & np.isfinite(pixels).all(axis=(1, 2))
+    return np.where(is_known[:, None, None], pixels, np.nan)[:, _EDGES]

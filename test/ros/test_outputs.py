@@ -423,6 +423,18 @@ def test_boxes_are_turned_and_have_the_colour_of_their_class():
     assert labels[1] == "car 19 m 3 m/s"
 
 
+def test_pieces_of_a_street_have_no_words_and_do_not_move():
+    wall, blocking = scene_results.thing(20.0, 6.0, class_id=2), scene_results.thing(20.0, 0.0, class_id=2)
+    for item, names in ((wall, {"obstacles"}), (blocking, {"obstacles", "obstacle_labels"})):
+        markers = marker_array(result(obstacles=[item]), CONFIG).markers
+        assert {one.ns for one in markers[2:]} == names
+
+
+def test_velocity_that_may_be_none_is_no_arrow():
+    doubtful = scene_results.thing(20.0, 3.0, velocity_sigma_mps=np.array([2.0, 2.0, math.nan]))
+    assert not any(one.type == Marker.ARROW for one in marker_array(result(obstacles=[doubtful]), CONFIG).markers)
+
+
 def test_velocity_is_an_arrow_as_long_as_the_way_of_a_second():
     moving = scene_results.thing(20.0, 3.0)
     still = scene_results.thing(20.0, 3.0, velocity_mps=np.array([0.1, 0.0, math.nan]))

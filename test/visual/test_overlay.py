@@ -167,6 +167,51 @@ def test_whole_box_is_drawn_as_wires_with_its_name(
     assert tuple(obstacle_colour(box)) != tuple(obstacle_colour(make_obstacle(16.0)))
 
 
+def test_box_of_known_place_out_of_view_is_not_drawn(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    """Such ones were drawn as bars across the path, as are those of unknown place."""
+    behind, beside = (
+        make_obstacle(16.0, size_m=np.array([4.0, 2.0, 2.0]), centre_base_m=np.array(place), is_in_path=False)
+        for place in ([-8.0, 0.0, 1.0], [2.0, 9.0, 1.0])
+    )
+    scene = make_scene(obstacles=(behind, beside))
+    empty = make_scene()
+    np.testing.assert_array_equal(
+        draw_overlay(scene.frame, scene.result, CONFIG), draw_overlay(empty.frame, empty.result, CONFIG)
+    )
+
+
+def test_headline_and_end_of_the_path_are_those_of_an_obstacle_in_the_path(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    beside = make_obstacle(
+        6.0, size_m=np.array([4.0, 2.0, 2.0]), centre_base_m=np.array([6.0, -30.0, 1.0]), is_in_path=False
+    )
+    with_it, without = (
+        make_scene(verified_free_distance_m=15.0, state=PathState.FREE_VERIFIED, obstacles=items)
+        for items in ((beside,), ())
+    )
+    np.testing.assert_array_equal(
+        draw_overlay(with_it.frame, with_it.result, CONFIG), draw_overlay(without.frame, without.result, CONFIG)
+    )
+
+
+def test_pieces_of_a_street_are_thin_lines_without_words(
+    make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
+) -> None:
+    house = {"size_m": np.array([4.0, 2.0, 2.0]), "centre_base_m": np.array([18.0, 5.0, 1.0]), "is_in_path": False}
+    empty, piece, car = (
+        draw_overlay(scene.frame, scene.result, CONFIG).astype(int)
+        for scene in (
+            make_scene(),
+            *(make_scene(obstacles=(make_obstacle(16.0, class_id=class_id, **house),)) for class_id in (2, 13)),
+        )
+    )
+    drawn, with_words = (np.count_nonzero((one != empty).any(axis=2)) for one in (piece, car))
+    assert 100 < drawn < 0.5 * with_words
+
+
 def test_box_that_reaches_behind_the_camera_is_no_error(
     make_scene: Callable[..., Any], make_obstacle: Callable[..., Any]
 ) -> None:
