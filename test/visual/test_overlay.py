@@ -102,7 +102,7 @@ def test_obstacle_of_unknown_distance_is_still_named_by_the_banner(
 
 
 def flat_road(free_up_to_m: float) -> dict[str, Any]:
-    """Points of a flat road 1.5 m below the camera, a quarter of them of another class; the grid is free so far."""
+    """Points of a flat road 1.5 m below the camera, a quarter of another class; free so far, on the right."""
     camera = CameraModel(160, 120, np.array([[160.0, 0.0, 79.5], [0.0, 160.0, 59.5], [0.0, 0.0, 1.0]]))
     row, column = np.mgrid[:120, :160]
     depth = np.where(row > 62, 1.5 * 160.0 / np.maximum(row - 59.5, 0.5), np.nan)
@@ -114,7 +114,8 @@ def flat_road(free_up_to_m: float) -> dict[str, Any]:
         np.full(depth.shape, 255, np.uint8), np.where(is_road, Surface.ROAD, Surface.UNKNOWN).astype(np.uint8),
     )  # fmt: skip
     place = np.arange(-40.0, 40.0, 0.25) + 0.125
-    cells = np.where(place[None, :] < free_up_to_m, FREE, UNKNOWN).repeat(320, axis=0).astype(np.int8)
+    is_free = (place[None, :] < free_up_to_m) & (place[:, None] < 1.0)
+    cells = np.where(is_free, FREE, UNKNOWN).astype(np.int8)
     grid = FreeSpaceGrid(cells, np.zeros(cells.shape, np.float32), np.zeros(cells.shape, bool), 0.25, (-40.0, -40.0))
     return {"points": points, "grid": grid}
 
