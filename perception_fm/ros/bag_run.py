@@ -108,9 +108,7 @@ def _run(
 class _Picture:
     """The picture of one frame, drawn on the first call; of the video's size where the camera's changes on the way."""
 
-    def __init__(
-        self, frame: CameraFrame, result: PerceptionResult, config: NodeConfig, size: tuple[int, int]
-    ) -> None:
+    def __init__(self, frame: CameraFrame, result: PerceptionResult, config: NodeConfig, size: tuple[int, int]) -> None:
         self._arguments = (frame, result, config, size)
         self._image: np.ndarray[Any, np.dtype[np.uint8]] | None = None
 

@@ -89,7 +89,7 @@ def test_occupied_cell_at_the_end_of_free_road_is_a_range_and_a_point():
 
 def test_occupied_cell_behind_unknown_ground_is_no_range_but_a_point():
     field = free_field()
-    field[:, cell_at(5.0, 0.0)[1]:] = UNKNOWN
+    field[:, cell_at(5.0, 0.0)[1] :] = UNKNOWN
     field[cell_at(15.0, 0.1)] = OCCUPIED
     result = scene_result(grid_of(field))
     assert math.isnan(beam(obstacle_scan(result, CONFIG), 0.0))
@@ -98,7 +98,7 @@ def test_occupied_cell_behind_unknown_ground_is_no_range_but_a_point():
 
 def test_beam_that_leaves_free_ground_before_range_max_is_unknown():
     field = free_field()
-    field[:, cell_at(12.0, 0.0)[1]:] = UNKNOWN
+    field[:, cell_at(12.0, 0.0)[1] :] = UNKNOWN
     scan = obstacle_scan(scene_result(grid_of(field)), CONFIG)
     assert math.isnan(beam(scan, 0.0))
     assert not np.isinf(beams(scan)[1][np.abs(beams(scan)[0]) < math.radians(50.0)]).any()

@@ -13,6 +13,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from nav_msgs.msg import OccupancyGrid
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -111,6 +112,8 @@ def test_stamps_are_carried_unchanged_to_every_output(make_rig, messages):
         "fake_wall": FakeWallReport,
         "obstacles": ObstacleArray,
         "obstacles/scan": LaserScan,
+        "free_space/grid": OccupancyGrid,
+        "birds_eye": Image,
         "overlay": Image,
     }
     outputs = {topic: rig.listen(topic, kind) for topic, kind in kinds.items()}
