@@ -111,7 +111,7 @@ def _of_obstacle(result: PerceptionResult, config: NodeConfig, item: Obstacle, n
 def _box(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
     marker = _of_obstacle(result, config, item, "obstacles", Marker.CUBE)
     marker.pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
-    length, width, height = (max(_THINNEST_M, float(np.nan_to_num(value))) for value in item.size_m)
+    length, width, height = (value if value > _THINNEST_M else _THINNEST_M for value in item.size_m.tolist())
     marker.scale = Vector3(x=length, y=width, z=height)
     blue, green, red = (channel / 255.0 for channel in obstacle_colour(item))
     opacity = _CONFIRMED_OPACITY if item.is_confirmed else _SUSPECTED_OPACITY

@@ -37,13 +37,15 @@ def face_points_m(item: Obstacle) -> NDArray[np.float32]:
     middle = corners + 0.5 * along
     # The corners go round clockwise, so outside is to the left of each side.
     is_facing = (middle * np.column_stack([-along[:, 1], along[:, 0]])).sum(axis=1) < 0.0
-    height = item.centre_base_m[2] + _steps_m(float(item.size_m[2]))
+    height = item.centre_base_m[2] + item.size_m[2] * (_shares(float(item.size_m[2])) - 0.5)
     faces = []
     for index in np.flatnonzero(is_facing if is_facing.any() else ~is_facing):
-        way = along[index]
-        ground = corners[index] + (0.5 + _steps_m(1.0, float(np.hypot(*way))))[:, None] * way
-        faces.append(np.column_stack([np.tile(ground, (len(height), 1)), np.repeat(height, len(ground))]))
-    return np.concatenate(faces).astype(np.float32)
+        share = _shares(math.hypot(*along[index]))
+        face = np.empty((len(height), len(share), 3), np.float32)
+        face[..., :2] = corners[index] + share[:, None] * along[index]
+        face[..., 2] = height[:, None]
+        faces.append(face.reshape(-1, 3))
+    return np.concatenate(faces)
 
 
 def ranges_m(items: Sequence[Obstacle], bearing_rad: FloatArray, least_m: float) -> FloatArray:
@@ -68,7 +70,7 @@ def ranges_m(items: Sequence[Obstacle], bearing_rad: FloatArray, least_m: float)
     return np.asarray(np.where(is_met, np.maximum(entry, least_m), np.inf))
 
 
-def _steps_m(length: float, length_m: float | None = None) -> FloatArray:
-    """Places from -length/2 to length/2, at most a step apart; `length_m`: what `length` is in metres."""
-    count = math.ceil((length if length_m is None else length_m) / _FACE_STEP_M) + 1
-    return np.linspace(-0.5 * length, 0.5 * length, max(2, count))
+def _shares(length_m: float) -> FloatArray:
+    """Places from 0 to 1 along a length, at most a step apart."""
+    count = max(2, math.ceil(length_m / _FACE_STEP_M) + 1)
+    return np.arange(count) / (count - 1)

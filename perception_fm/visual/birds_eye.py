@@ -140,18 +140,22 @@ def _draw_obstacles(pen: Pen, view: _View, result: PerceptionResult) -> None:
     corners = np.stack([item.corners_m(_LEAST_SIDE_M) for item in items]) if items else np.empty((0, 4, 2))
     pixels = view.pixels(corners)
     with np.errstate(invalid="ignore"):
-        is_inside = (np.abs(pixels - 0.5 * view.size_px) < view.size_px).all(axis=(1, 2))
+        away = np.abs(pixels - 0.5 * view.size_px).max(axis=2) / view.size_px
+        is_near = (away < 1.0).any(axis=1) & (away < _FAR_OUTSIDE).all(axis=1)
+    shown = [(item, pixels[index]) for index, item in enumerate(items) if is_near[index]]
     painted = pen.image.copy()
-    for item, box in zip(items, pixels):
-        if item.is_confirmed and np.isfinite(box).all() and np.abs(box).max() < _FAR_OUTSIDE * view.size_px:
-            cv2.fillConvexPoly(painted, np.round(box).astype(np.int32), obstacle_colour(item), cv2.LINE_AA)
+    edges: dict[Colour, list[FloatArray]] = {}
+    for item, box in shown:
+        colour = obstacle_colour(item)
+        if item.is_confirmed:
+            cv2.fillConvexPoly(painted, np.rint(box).astype(np.int32), colour, cv2.LINE_AA)
+        edges.setdefault(WHITE if item.is_confirmed and not is_structure(item) else colour, []).append(box)
     cv2.addWeighted(painted, 0.6, pen.image, 0.4, 0.0, dst=pen.image)
-    for item, box in zip(items, pixels):
-        if np.isfinite(box).all():
-            edge = obstacle_colour(item) if is_structure(item) or not item.is_confirmed else WHITE
-            pen.lines(box[None], edge, 1, is_closed=True)
-    for item in (one for one, is_shown in zip(items, is_inside) if is_shown and speed_mps(one) > 0.0):
-        _draw_velocity(pen, view, item)
+    for colour, boxes in sorted(edges.items()):
+        pen.lines(np.stack(boxes), colour, 1, is_closed=True)
+    for item, _ in shown:
+        if speed_mps(item) > 0.0:
+            _draw_velocity(pen, view, item)
 
 
 def _draw_velocity(pen: Pen, view: _View, item: Obstacle) -> None:
