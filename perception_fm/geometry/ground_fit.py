@@ -20,6 +20,7 @@ _MIN_REACH = 1.5  # farthest over nearest depth: a narrower band says nothing ab
 # Errors of a network hang together over a good part of the image (`DepthErrorModel.correlation_length`): thousands of
 # points on the road weigh like this many independent ones, two or three along each side.
 _INDEPENDENT = 6.0
+_FARTHEST = 1000.0  # heights of the camera: what is further away than that has no distance
 _CAUCHY = 2.385  # 95% efficiency where errors are normal
 
 
@@ -37,12 +38,13 @@ def fit_ground(
         return None
     design = np.vstack([rays.T, np.ones(len(rays))])
     inverse = 1.0 / depth_m
+    least = np.maximum(0.25 * inverse, np.linalg.norm(prior.m) / _FARTHEST)
     prior_information = np.linalg.inv(prior.covariance)
     m, information = prior.m, prior_information
     for _ in range(_ROUNDS):
         # The error is a share of the plane's own 1/Z: with that of the points, near ones would win by being wrong.
         expected = m @ design
-        sigma = sigma_share * np.maximum(expected, 0.25 * inverse)
+        sigma = sigma_share * np.maximum(expected, least)
         weight = 1.0 / (1.0 + ((inverse - expected) / (_CAUCHY * sigma)) ** 2)
         weight *= min(1.0, _INDEPENDENT / float(weight.sum())) / sigma**2
         weighted = weight * design

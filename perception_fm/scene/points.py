@@ -97,11 +97,11 @@ def labeled_points(
     x, y = rays[0, :, 0], rays[:, 0, 1]
     share = relative_sigma(dense)
     with np.errstate(over="ignore", invalid="ignore"):
-        is_valid = np.isfinite(depth) & (depth > 0.0) & np.isfinite(share)
         # n . X = h on the plane, h the height of the camera: a point is h (1 - Z / Z of the plane) above it.
         inverse = _inverse_depth(x, y, ground)
         height = np.float32(ground.height_m) * (1.0 - depth * inverse)
         sigma = np.float32(ground.height_m) * depth * np.sqrt(np.square(share * inverse) + _variance(x, y, ground))
+        is_valid = np.isfinite(depth) & (depth > 0.0) & np.isfinite(sigma)
         is_on_ground = np.abs(height) <= np.maximum(_ROAD_HEIGHT_M, _HEIGHT_SIGMAS * sigma)
         is_valid &= is_on_ground | ~_bleeds(depth)
         is_confident = confidence >= np.uint8(np.ceil(255.0 * min_confidence))
