@@ -101,7 +101,9 @@ class PerceptionPipeline:
         dense = self._dense(report.reasons, latency)
         pose = self._pose(report, frame)
         scene = self._scene_report(watched, dense, report, pose, latency)
+        fusing = time.perf_counter()
         fused = fuse(report, scene, rectified, watched, pose, self.config)
+        latency["fusion"] = (time.perf_counter() - fusing) * 1e3
         result = self._result(watched, rectified, report, dense, scene, fused, latency)
         latency["total"] = (time.perf_counter() - start) * 1e3
         return result

@@ -17,7 +17,7 @@ from perception_fm.cli.run import configuration
 from perception_fm.errors import RenderError
 
 if TYPE_CHECKING:
-    from perception_fm.config import PerceptionConfig
+    from perception_fm.config import NodeConfig, PerceptionConfig
     from perception_fm.evaluation.benchmark import MemoryGrowth, Timing
     from perception_fm.evaluation.benchmark_models import TorchComparison
     from perception_fm.evaluation.network_benchmark import NetworkTiming
@@ -75,14 +75,15 @@ def command(quick: bool, models: tuple[str, ...], has_torch: bool, config_file: 
     node, overhead = time_node(frames, config, plan.timed)
     ticks = progress(range(plan.memory), plan.memory)
     memory = benchmark.memory_growth(frames, config, plan.memory, ticks)
+    scene, things = _scene(frames, config, plan.timed)
     networks, comparison = _networks(models, frames, config, plan.network, has_torch)
     rendering = _rendering(plan.synthetic)
     for line in [
-        *table_lines(stages, node, overhead, memory), *network_lines(networks), *torch_lines(comparison),
-        *rendering_lines(rendering),
+        *table_lines(stages, node, overhead, memory), *scene_lines(scene, things), *network_lines(networks),
+        *torch_lines(comparison), *rendering_lines(rendering),
     ]:  # fmt: skip
         click.echo(line)
-    write_json(output, _document(plan, stages, node, overhead, memory, networks, comparison, rendering))
+    write_json(output, _document(plan, stages, node, overhead, memory, scene, networks, comparison, rendering))
     click.echo(f"written: {output}")
 
 
@@ -109,6 +110,28 @@ def _networks(
                 click.echo("compiling it with torch.compile")
                 comparison = compare_with_torch(paths["bundled fp32"], config.backend, count)
         return {name: time_network(path, frames, config, count) for name, path in paths.items()}, comparison
+
+
+def _scene(frames: Sequence[CameraFrame], config: NodeConfig, count: int) -> tuple[dict[str, Timing], float]:
+    """What comes after the bundled network; nothing, with one line that says why, where it does not run."""
+    from perception_fm.models.loaded import load_model
+    from perception_fm.ros.benchmark import time_scene
+
+    model = load_model("bundled", config.backend)
+    try:
+        if model.predictor is None:
+            click.echo(f"obstacles and free space are not measured: {model.refusal}")
+            return {}, 0.0
+        return time_scene(frames, config, count, model.predictor)
+    finally:
+        model.close()
+
+
+def scene_lines(scene: Mapping[str, Timing], things: float) -> list[str]:
+    """The figures of what comes after the network."""
+    if not scene:
+        return []
+    return [f"after the bundled network, {things:.0f} obstacles a frame:", *_rows(scene)]
 
 
 def network_lines(networks: Mapping[str, NetworkTiming]) -> list[str]:
@@ -168,13 +191,16 @@ def table_lines(
     stages: Mapping[str, Timing], node: Mapping[str, Timing], overhead: float, memory: MemoryGrowth
 ) -> list[str]:
     """The figures as a table."""
-    rows = [*(("stage " + name, timing) for name, timing in stages.items()), *node.items()]
-    width = max(len(name) for name, _ in rows)
-    lines = [f"{'':<{width}}  median ms   99% ms  frames"]
-    lines += [f"{name:<{width}}  {timing.p50_ms:9.2f}{timing.p99_ms:9.2f}{timing.count:8d}" for name, timing in rows]
+    lines = _rows({**{f"stage {name}": timing for name, timing in stages.items()}, **node})
     lines.append(f"node / bare pipeline: {overhead:.3f}")
     lines.append(f"memory over {memory.frames} frames: {memory.growth_mib:+.1f} MiB (from {memory.start_mib:.0f} MiB)")
     return lines
+
+
+def _rows(timings: Mapping[str, Timing]) -> list[str]:
+    width = max(len(name) for name in timings)
+    rows = [f"{name:<{width}}  {one.p50_ms:9.2f}{one.p99_ms:9.2f}{one.count:8d}" for name, one in timings.items()]
+    return [f"{'':<{width}}  median ms   99% ms  frames", *rows]
 
 
 def _document(
@@ -183,6 +209,7 @@ def _document(
     node: Mapping[str, Timing],
     overhead: float,
     memory: MemoryGrowth,
+    scene: Mapping[str, Timing],
     networks: Mapping[str, NetworkTiming],
     comparison: TorchComparison | None,
     rendering: RenderTiming | None,
@@ -198,6 +225,7 @@ def _document(
         "node": {name: dataclasses.asdict(timing) for name, timing in node.items()},
         "node_over_bare_pipeline": overhead,
         "memory": dataclasses.asdict(memory) | {"growth_mib": memory.growth_mib},
+        "scene": {name: dataclasses.asdict(timing) for name, timing in scene.items()},
         "networks": {name: dataclasses.asdict(timing) for name, timing in networks.items()},
         "torch": comparison and dataclasses.asdict(comparison) | {"roofline_share": comparison.roofline_share},
         "synthetic_world": rendering and dataclasses.asdict(rendering) | {"frames_per_s": rendering.frames_per_s},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import rclpy
@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
+from perception_fm.dense import DensePredictor
 from perception_fm.evaluation.benchmark import WARM_UP_FRAMES, Timing, passes
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.pipeline import PerceptionPipeline
@@ -25,11 +26,13 @@ from perception_fm.ros.messages import time_message
 from perception_fm.ros.outputs import Publication, outputs_for
 from perception_fm.ros.publishing import Publishers
 from perception_fm.ros.qos import output_qos
-from perception_fm.ros.step import process_image
+from perception_fm.ros.step import Step, process_image
 from perception_fm.ros.transforms import StaticTransforms
 from perception_fm.types import CameraFrame
 
 _LARGE = ("overlay", "birds_eye")  # for people; planners subscribe to the small outputs
+_PLANNER = ("obstacles", "free_space")
+SCENE_STAGES = ("scene_points", "scene_free_space", "scene_obstacles", "fusion")
 
 
 def time_node(frames: Sequence[CameraFrame], config: NodeConfig, total: int) -> tuple[dict[str, Timing], float]:
@@ -42,7 +45,8 @@ def time_node(frames: Sequence[CameraFrame], config: NodeConfig, total: int) -> 
     node_ms: list[float] = []
     publish_ms: list[float] = []
     bare, own = PerceptionPipeline(config), PerceptionPipeline(config)
-    with _subscribed_publishers() as publishers:
+    small = [output.topic for output in outputs_for(()) if output.topic not in _LARGE]
+    with _subscribed_publishers(small) as publishers:
         since_begin = 0
         intake = _intake(frames[0], config)
         for frame, begins in passes(frames, total):
@@ -74,18 +78,58 @@ def time_node(frames: Sequence[CameraFrame], config: NodeConfig, total: int) -> 
     return timings, float(np.median(node_ms) / np.median(bare_ms))
 
 
+def time_scene(
+    frames: Sequence[CameraFrame], config: NodeConfig, total: int, predictor: DensePredictor
+) -> tuple[dict[str, Timing], float]:
+    """Timings of what comes after the network, and the median number of obstacles.
+
+    One row per stage of the scene, `publish planner topics` (obstacles and free space) and `publish all topics`, each
+    with a subscriber, and `after the network, planner topics` and `..., all topics`: stages and publishing together.
+    """
+    pipeline = PerceptionPipeline(config, predictor)
+    rows: dict[str, list[float]] = {}
+    counts: list[int] = []
+    heads = predictor.state.heads
+    everything = tuple(output.topic for output in outputs_for(heads))
+    chosen = {"planner topics": _PLANNER, "all topics": everything}
+    with contextlib.ExitStack() as stack:
+        publishers = {
+            name: stack.enter_context(_subscribed_publishers(topics, heads)) for name, topics in chosen.items()
+        }
+        since_begin = 0
+        for frame, begins in passes(frames, total):
+            if begins:
+                pipeline.reset()
+                since_begin = 0
+            since_begin += 1
+            result = pipeline.process(frame)
+            publication = Publication(Step(result, frame), config, model=pipeline.model)
+            stages = {name: value for name, value in result.latency_ms.items() if name in SCENE_STAGES}
+            times = {f"stage {name}": value for name, value in stages.items()}
+            for name, one in publishers.items():
+                start = time.perf_counter()
+                one.publish(publication)
+                times[f"publish {name}"] = (time.perf_counter() - start) * 1e3
+                times[f"after the network, {name}"] = sum(stages.values()) + times[f"publish {name}"]
+            if since_begin > WARM_UP_FRAMES:
+                counts.append(len(result.obstacles))
+                for name, value in times.items():
+                    rows.setdefault(name, []).append(value)
+    return {name: Timing.of(values) for name, values in rows.items()}, float(np.median(counts))
+
+
 @contextlib.contextmanager
-def _subscribed_publishers() -> Iterator[Publishers]:
-    """The node's publishers with one subscriber for every small output; nobody takes the messages."""
+def _subscribed_publishers(topics: Collection[str], heads: Sequence[str] = ()) -> Iterator[Publishers]:
+    """The node's publishers with one subscriber for each of the topics; nobody takes the messages."""
     context = rclpy.Context()
     rclpy.init(context=context)
     try:
-        node: Node = rclpy.create_node("perception_benchmark", context=context)
-        publishers = Publishers(node, ())
-        small = [output for output in outputs_for(()) if output.topic not in _LARGE]
-        for output in small:
+        node: Node = rclpy.create_node(f"benchmark_of_{len(topics)}", context=context)
+        publishers = Publishers(node, heads)
+        chosen = [output for output in outputs_for(heads) if output.topic in topics]
+        for output in chosen:
             node.create_subscription(output.message_type, f"~/{output.topic}", lambda message: None, output_qos())
-        while any(node.count_subscribers(f"/perception_benchmark/{output.topic}") == 0 for output in small):
+        while any(node.count_subscribers(f"/{node.get_name()}/{output.topic}") == 0 for output in chosen):
             time.sleep(0.01)
         yield publishers
     finally:
@@ -110,8 +154,13 @@ def _intake(frame: CameraFrame, config: NodeConfig) -> FrameIntake:
     camera = frame.camera
     k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
     info = CameraInfo(
-        header=_header(frame, frame.frame_id), width=camera.width, height=camera.height,
-        distortion_model="plumb_bob", d=[0.0] * 5, k=k, r=np.eye(3).ravel().tolist(),
+        header=_header(frame, frame.frame_id),
+        width=camera.width,
+        height=camera.height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=k,
+        r=np.eye(3).ravel().tolist(),
         p=[k[0], 0.0, k[2], 0.0, 0.0, k[4], k[5], 0.0, 0.0, 0.0, 1.0, 0.0],
     )
     intake.take_camera_info(info)
