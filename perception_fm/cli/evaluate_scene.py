@@ -128,7 +128,8 @@ def _obstacle_lines(figures: Mapping[str, Any]) -> list[str]:
     rows += [(f"{row['from_m']:g} to {row['to_m']:g} m", row) for row in figures["bands"]]
     return [
         f"obstacles, {name}: recall {_percent(row['recall'])} of {row['things']}, precision "
-        f"{_percent(row['precision'])}, nearest point off by {row['errors']['near_error_m']['median_abs']:.2f} m median"
+        f"{_percent(row['precision'])}, false {_percent(row['false_share'])} of all, nearest point off by "
+        f"{row['errors']['near_error_m']['median_abs']:.2f} m median"
         for name, row in rows
     ]
 

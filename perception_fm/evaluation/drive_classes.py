@@ -47,6 +47,8 @@ class DriveClasses:
         """Whether the drive tells road from the rest."""
         return bool(self.is_road.any())
 
-    def of(self, ids: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    def of(
+        self, ids: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
         """trainId, whether road, whether ground, whether a thing, of each id."""
         return self.label[ids], self.is_road[ids], self.is_ground[ids], self.is_thing[ids]

@@ -123,8 +123,8 @@ def thing_of_box(
 
 
 def standing_ranges(points: TruePoints, foot_m: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int32]]:
-    """Range, bearing and instance (N,) of all points in the way."""
-    standing = points.is_standing
+    """Range, bearing and instance (N,) of all points in the way, and of banks."""
+    standing = points.is_standing | points.is_bank
     away = points.points_base_m[standing, :2] - foot_m
     return np.hypot(away[:, 0], away[:, 1]), np.arctan2(away[:, 1], away[:, 0]), points.instance[standing]
 

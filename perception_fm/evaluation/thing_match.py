@@ -20,9 +20,10 @@ _FAR = 1e6
 MATCH_DEFINITION = (
     "A found thing is a true one where their nearest ranges differ by at most 1 m + 10% of the true one and their "
     "sides, across the line of sight, are at most 0.5 m apart; pairs are one to one, with the least sum of distances. "
-    "What is left over is background where anything truly stands there by the same measure (a house, a pole, a hidden "
-    "thing), a piece where that belongs to a thing that another box is paired with, and false where nothing stands "
-    "there. Precision: pairs over pairs, pieces and false; background is what it says it is and counts for nothing."
+    "What is left over is background where anything truly stands there by the same measure (a house, a pole, a steep "
+    "bank, a hidden thing), a piece where that belongs to a thing that another box is paired with, and false where "
+    "nothing stands there. Precision: pairs over pairs, pieces and false; background is what it says it is and counts "
+    "for nothing."
 )
 
 

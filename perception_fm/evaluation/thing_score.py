@@ -24,6 +24,7 @@ THING_DEFINITION = (
     "across the line of sight; width_error_m: across the line of sight; height_error_m: against the highest point "
     "seen; centre_error_m, length_error_m: against annotated boxes; yaw_error_deg: modulo 90 degrees. Each with "
     "median, median of the absolute value, and its 90% quantile. average_precision: scored by existence_probability. "
+    "false_share: false ones of all that were found. "
     "small: things whose highest visible point is less than 0.6 m over the ground."
 )
 

@@ -26,6 +26,7 @@ class TruePoints:
 
     `height_m` (N,): over the ground beside them, see `GroundHeights`. `label` (N,) uint8 trainId, 255: none.
     `is_road`, `is_ground` (road too), `is_thing` (neither ground nor sky) (N,). `instance` (N,) int32, 0: not counted.
+    `is_bank` (N,): ground that is no road and too steep to be driven over, more than 0.3 m within its cell.
     `normal_base` (N, 3) unit, or None. `ground`: its heights.
     """
 
@@ -35,6 +36,7 @@ class TruePoints:
     is_road: NDArray[np.bool_]
     is_ground: NDArray[np.bool_]
     is_thing: NDArray[np.bool_]
+    is_bank: NDArray[np.bool_]
     instance: NDArray[np.int32]
     normal_base: FloatArray | None
     ground: GroundHeights
@@ -60,6 +62,15 @@ class GroundHeights:
             nearest = distance_transform_edt(~is_seen, return_distances=False, return_indices=True)
             mean = mean[tuple(nearest)]
         self._heights = mean
+        low, high = np.full(_CELLS * _CELLS, np.inf), np.full(_CELLS * _CELLS, -np.inf)
+        np.minimum.at(low, flat, ground_base_m[:, 2])
+        np.maximum.at(high, flat, ground_base_m[:, 2])
+        self._is_steep = (high - low > STANDING_FROM_M).reshape(_CELLS, _CELLS)
+
+    def is_steep(self, places_m: FloatArray) -> NDArray[np.bool_]:
+        """Whether ground rises by more than 0.3 m within the cell of places (..., 2)."""
+        cells = _cells(places_m)
+        return np.asarray(self._is_steep[cells[..., 1], cells[..., 0]])
 
     def at(self, places_m: FloatArray) -> FloatArray:
         """Heights (...) at places (..., 2)."""
@@ -102,6 +113,7 @@ def true_points(
         is_road=is_road[rows, columns],
         is_ground=ground_here,
         is_thing=is_thing[rows, columns],
+        is_bank=ground_here & ~is_road[rows, columns] & ground.is_steep(points[:, :2]),
         instance=no_instance if instance is None else instance[rows, columns].astype(np.int32),
         normal_base=None if normals is None else normals[rows, columns] @ base_from_camera.rotation.T,
         ground=ground,

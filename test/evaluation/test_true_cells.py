@@ -69,6 +69,19 @@ def test_ground_that_nobody_saw_is_that_of_the_nearest() -> None:
     assert GroundHeights(np.empty((0, 3))).at(np.array([5.0, 5.0])) == 0.0
 
 
+def test_steep_bank_is_told_from_road_and_pavement() -> None:
+    depth, label, _, _ = street()
+    assert not street_points().is_bank.any()
+    label = np.where(label == CAR, 9, label).astype(np.uint8)  # an upright face of grass
+    points = true_points(depth, CAMERA, POSE, label, label == ROAD, label != 10, np.zeros(label.shape, bool))
+    banks = points.points_base_m[points.is_bank]
+    assert banks[:, 0].max() == pytest.approx(SLAB_M, abs=0.5)
+    assert np.ptp(banks[:, 2]) == pytest.approx(HEIGHT_M, abs=0.1)
+    assert not points.is_standing.any()
+    ranges, _, _ = standing_ranges(points, POSE.translation_m[:2])
+    assert len(ranges) == len(banks)
+
+
 def test_low_and_high_things_are_not_in_the_way() -> None:
     points = street_points()
     standing = points.height_m[points.is_standing]
