@@ -153,13 +153,18 @@ def test_scale_that_is_off_makes_the_output_untrusted_and_frees_nothing():
     assert result.scale.ratio == pytest.approx(1.6, rel=0.05)
 
 
-def test_scale_is_corrected_on_request():
+def test_short_scale_is_corrected_on_request():
     config = PerceptionConfig(scene=SceneConfig(corrects_scale=True))
-    (car,) = confirmed(run(PerceptionPipeline(config, World(factor=1.15)), 12))
+    (car,) = confirmed(run(PerceptionPipeline(config, World(factor=0.87)), 12))
     assert car.distance_m == pytest.approx(18.8, abs=0.8)
-    (plain,) = confirmed(run(PerceptionPipeline(PerceptionConfig(), World(factor=1.15)), 12))
-    assert plain.distance_m == pytest.approx(1.15 * 18.8, abs=0.9)
+    (plain,) = confirmed(run(PerceptionPipeline(PerceptionConfig(), World(factor=0.87)), 12))
+    assert plain.distance_m == pytest.approx(0.87 * 18.8, abs=0.9)
     assert plain.distance_sigma_m > 0.1 * plain.distance_m  # and it says so
+
+
+def test_long_scale_is_corrected_unasked():
+    (car,) = confirmed(run(PerceptionPipeline(PerceptionConfig(), World(factor=1.15)), 12))
+    assert car.distance_m == pytest.approx(18.8, abs=0.8)
 
 
 def test_two_cameras_share_one_grid_and_one_list():

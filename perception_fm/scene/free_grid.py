@@ -91,10 +91,8 @@ class FreeSpaceMemory:
             odom_from_base = RigidTransform.identity()
         self._move_window(odom_from_base.translation_m)
         self._fade(dt_s)
-        odds = np.zeros_like(self._odds)
         for polar, foot_m in views:
-            self._add(odds, polar, foot_m, odom_from_base)
-        self._odds = np.clip(self._odds + odds, -_LIMIT, _LIMIT)
+            self._add(polar, foot_m, odom_from_base)
         return self._snapshot(odom_from_base, self._blind(views))
 
     def _move_window(self, position_m: FloatArray) -> None:
@@ -108,36 +106,50 @@ class FreeSpaceMemory:
         self._corner = (corner[0], corner[1])
 
     def _fade(self, dt_s: float) -> None:
-        free, occupied = (np.float32(math.exp(-dt_s / one)) for one in (_FREE_MEMORY_S, _OCCUPIED_MEMORY_S))
-        self._odds *= np.where(self._odds < 0.0, free, occupied)
+        free, occupied = (math.exp(-dt_s / one) for one in (_FREE_MEMORY_S, _OCCUPIED_MEMORY_S))
+        # What is positive fades with the one factor, what is negative with the other.
+        self._odds = cv2.addWeighted(self._odds, free, cv2.max(self._odds, 0.0), occupied - free, 0.0)
 
-    def _add(
-        self, odds: NDArray[np.float32], polar: PolarFreeSpace, foot_m: FloatArray, odom_from_base: RigidTransform
-    ) -> None:
+    def _add(self, polar: PolarFreeSpace, foot_m: FloatArray, odom_from_base: RigidTransform) -> None:
         """Adds the inverse sensor model of one camera's sectors; an occupied cell wins over a free one."""
         assert self._corner is not None
-        count = self._odds.shape[0]
-        turn = odom_from_base.rotation[:2, :2]
-        place = (np.arange(count) + 0.5) * self._resolution_m
-        x = place + self._corner[0] * self._resolution_m - odom_from_base.translation_m[0]
-        y = place + self._corner[1] * self._resolution_m - odom_from_base.translation_m[1]
-        ahead = (turn[0, 0] * x[None, :] + turn[1, 0] * y[:, None] - foot_m[0]).astype(np.float32)
-        left = (turn[0, 1] * x[None, :] + turn[1, 1] * y[:, None] - foot_m[1]).astype(np.float32)
-        ranges, bearings = cv2.cartToPolar(ahead, left)
-        offset = bearings - np.float32(polar.bearing_rad[0] - 0.5 * polar.width_rad)
-        offset -= np.float32(2.0 * math.pi) * np.floor(offset / np.float32(2.0 * math.pi))
-        sector = (offset / np.float32(polar.width_rad)).astype(np.intp)
-        # One more sector, of which nothing is known, takes all that the camera does not see.
-        sector = np.minimum(sector, len(polar.bearing_rad))
-        free = np.append(polar.free_m, 0.0).astype(np.float32)[sector]
-        near = np.append(polar.near_m, np.inf).astype(np.float32)[sector]
-        obstacle = np.append(polar.obstacle_m, np.inf).astype(np.float32)[sector]
-        share = np.nan_to_num(np.append(polar.confidence, 0.0), nan=0.0).clip(0.5, 0.999)
-        gain = np.minimum(np.log(share / (1.0 - share)), _MOST_FREE_ODDS).astype(np.float32)[sector]
-        is_free = (ranges >= near - 0.5 * STEP_M) & (ranges <= free)
-        is_occupied = (ranges >= obstacle - 0.5 * self._resolution_m) & (ranges < obstacle + _DEPTH_OF_OBSTACLE_M)
-        odds -= np.where(is_free, gain, np.float32(0.0))
-        odds[is_occupied] = _OCCUPIED_ODDS
+        foot = odom_from_base.translation_m[:2] + odom_from_base.rotation[:2, :2] @ foot_m
+        foot = foot / self._resolution_m - np.array(self._corner) - 0.5  # in cells of the window
+        right = float(polar.bearing_rad[0] - 0.5 * polar.width_rad)
+        first = np.array([math.cos(right), math.sin(right)])
+        rows, columns = self._window(polar, foot, odom_from_base)
+        x = ((np.arange(columns.start, columns.stop) - foot[0]) * self._resolution_m).astype(np.float32)
+        y = ((np.arange(rows.start, rows.stop) - foot[1]) * self._resolution_m).astype(np.float32)[:, None]
+        # Turned so that the first sector begins at the angle 0.
+        turn = odom_from_base.rotation[:2, :2] @ np.array([[first[0], -first[1]], [first[1], first[0]]])
+        turn = turn.astype(np.float32)
+        ranges, offset = cv2.cartToPolar(turn[0, 0] * x + turn[1, 0] * y, turn[0, 1] * x + turn[1, 1] * y)
+        sector = (offset * np.float32(1.0 / polar.width_rad)).astype(np.int32)
+        is_seen = sector < len(polar.bearing_rad)
+        ranges, sector = ranges[is_seen], sector[is_seen]
+        share = np.nan_to_num(polar.confidence, nan=0.0).clip(0.5, 0.999)
+        gain = np.minimum(np.log(share / (1.0 - share)), _MOST_FREE_ODDS).astype(np.float32)
+        near, free, obstacle = (
+            one.astype(np.float32)[sector] for one in (polar.near_m, polar.free_m, polar.obstacle_m)
+        )
+        is_free = (ranges >= near - np.float32(0.5 * STEP_M)) & (ranges <= free)
+        is_occupied = (ranges >= obstacle - np.float32(0.5 * self._resolution_m)) & (
+            ranges < obstacle + np.float32(_DEPTH_OF_OBSTACLE_M)
+        )
+        odds = np.where(is_occupied, np.float32(_OCCUPIED_ODDS), np.where(is_free, -gain[sector], np.float32(0.0)))
+        window = self._odds[rows, columns]
+        window[is_seen] = np.clip(window[is_seen] + odds, -_LIMIT, _LIMIT)
+
+    def _window(self, polar: PolarFreeSpace, foot: FloatArray, odom_from_base: RigidTransform) -> tuple[slice, slice]:
+        """Rows and columns that the sectors reach from a foot (x, y) in cells."""
+        seen = np.concatenate([polar.free_m, polar.obstacle_m[np.isfinite(polar.obstacle_m)], [0.0]])
+        reach = (float(seen.max()) + _DEPTH_OF_OBSTACLE_M) / self._resolution_m + 1.0
+        sides = np.append(polar.bearing_rad - 0.5 * polar.width_rad, polar.bearing_rad[-1] + 0.5 * polar.width_rad)
+        ends = odom_from_base.rotation[:2, :2] @ np.array([np.cos(sides), np.sin(sides)]) * reach
+        low, high = np.minimum(ends.min(axis=1), 0.0), np.maximum(ends.max(axis=1), 0.0)
+        low, high = np.floor(foot + low - 1.0), np.ceil(foot + high + 2.0)
+        low, high = (np.clip(one, 0, self._odds.shape[0]).astype(int) for one in (low, high))
+        return slice(low[1], high[1]), slice(low[0], high[0])
 
     def _blind(self, views: list[tuple[PolarFreeSpace, FloatArray]]) -> NDArray[np.bool_]:
         """Cells of the base frame that lie nearer to a camera than the ground it shows, and that no other shows."""
@@ -147,15 +159,16 @@ class FreeSpaceMemory:
             seen = polar.near_m[np.isfinite(polar.near_m)]
             if not len(seen):
                 continue
-            reach = int(np.ceil(max(seen.max(), *np.abs(foot_m)) / self._resolution_m)) + 2
-            part = slice(max(0, self._half - 2 * reach), self._half + 2 * reach)
-            place = (np.arange(count)[part] - self._half + 0.5) * self._resolution_m
-            ahead, left = place[None, :] - foot_m[0], place[:, None] - foot_m[1]
-            offset = np.arctan2(left, ahead) - (polar.bearing_rad[0] - 0.5 * polar.width_rad)
-            sector = ((offset % (2.0 * math.pi)) / polar.width_rad).astype(np.intp)
+            reach = int(np.ceil((max(seen.max(), _vehicle_m(foot_m)) + np.abs(foot_m).max()) / self._resolution_m)) + 2
+            part = slice(max(0, self._half - reach), self._half + reach)
+            place = ((np.arange(count)[part] - self._half + 0.5) * self._resolution_m).astype(np.float32)
+            ahead, left = np.meshgrid(place - np.float32(foot_m[0]), place - np.float32(foot_m[1]))
+            ranges, bearing = cv2.cartToPolar(ahead, left)
+            offset = bearing - np.float32(polar.bearing_rad[0] - 0.5 * polar.width_rad)
+            sector = ((offset % np.float32(2.0 * math.pi)) / np.float32(polar.width_rad)).astype(np.int32)
             beside = max(float(seen.min()), _vehicle_m(foot_m))
             near = np.append(polar.near_m, beside)[np.minimum(sector, len(polar.near_m))]
-            is_near = np.hypot(ahead, left) < near
+            is_near = ranges < near
             is_blind[part, part] |= is_near
             is_shown[part, part] |= ~is_near & (sector < len(polar.near_m))
         return is_blind & ~is_shown
@@ -173,10 +186,10 @@ class FreeSpaceMemory:
         odds = cv2.warpAffine(
             self._odds, matrix, (count, count), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=0.0
         )
-        cells = np.full(odds.shape, UNKNOWN, np.int8)
         is_occupied = odds >= _DECISION
         # An obstacle's edge lies anywhere in its cell, and the grids of odometry and vehicle half a cell askew.
         margin = cv2.dilate(is_occupied.view(np.uint8), np.ones((3, 3), np.uint8))
-        cells[(odds <= -_DECISION) & (margin == 0)] = FREE
-        cells[is_occupied] = OCCUPIED
+        is_free = (odds <= -_DECISION) & (margin == 0)
+        cells = np.int8(UNKNOWN) + np.int8(FREE - UNKNOWN) * is_free.view(np.int8)
+        cells += np.int8(OCCUPIED - UNKNOWN) * is_occupied.view(np.int8)
         return FreeSpaceGrid(cells, odds, is_blind, resolution, (start, start))

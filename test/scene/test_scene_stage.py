@@ -111,12 +111,20 @@ def test_scale_that_is_surely_off_is_named_and_corrected_only_on_request():
 
     report = drive(SceneStage(SceneConfig()), 12, **longer(1.7))
     assert any(SCALE_OFF in reason for reason in report.reasons)
-    plain = drive(SceneStage(SceneConfig()), 12, **longer(1.15))
+    plain = drive(SceneStage(SceneConfig()), 12, **longer(0.87))
     assert plain.reasons == []
-    corrected = drive(SceneStage(SceneConfig(corrects_scale=True)), 12, **longer(1.15))
+    corrected = drive(SceneStage(SceneConfig(corrects_scale=True)), 12, **longer(0.87))
     near = {name: min(one.nearest_m for one in r.tracks) for name, r in (("plain", plain), ("corrected", corrected))}
-    assert near["plain"] == pytest.approx(1.15 * 23.3, abs=0.7)
+    assert near["plain"] == pytest.approx(0.87 * 23.3, abs=0.7)
     assert near["corrected"] == pytest.approx(23.3, abs=0.9)
+
+
+def test_depth_that_is_too_long_is_shortened_unasked():
+    scale = np.float32(1.15)
+    report = drive(
+        SceneStage(SceneConfig()), 12, depth_m=lambda d: d.depth_m * scale, depth_std_m=lambda d: d.depth_std_m * scale
+    )
+    assert min(one.nearest_m for one in report.tracks) == pytest.approx(23.3, abs=0.9)
 
 
 def test_reset_forgets_all_but_the_ids():
