@@ -39,7 +39,11 @@ if TYPE_CHECKING:
     help="Instead of a model: the true depth and classes of rendered frames, on a grid as coarse.",
 )
 @click.option("--every", "step", type=click.IntRange(min=1), default=1, help="Judge every n-th frame.")
-@click.option("--correct-scale", is_flag=True, help="Divide depths by the measured metric scale.")
+@click.option(
+    "--correct-scale",
+    is_flag=True,
+    help="Also stretch a depth that is measured to be too short (scene.corrects_scale).",
+)
 @click.option("--overwrite", is_flag=True, help="Replace earlier results in that folder.")
 def scene(
     folder: Path, output: Path, model: str, backend: str, uses_truth: bool, step: int, correct_scale: bool,

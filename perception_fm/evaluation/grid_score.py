@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.dense import CITYSCAPES_CLASSES
+from perception_fm.evaluation.seen_things import class_name
 from perception_fm.evaluation.true_cells import TrueCells
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
 
@@ -84,11 +84,6 @@ class GridScore:
                 for label, count in self._occupied.most_common()
             ],
         }
-
-
-def class_name(label: int) -> str:
-    """Of a trainId; "other" for what has none."""
-    return CITYSCAPES_CLASSES[label] if 0 <= label < len(CITYSCAPES_CLASSES) else "other"
 
 
 def _confusion(cells: NDArray[np.int8], truth: TrueCells) -> NDArray[np.int64]:

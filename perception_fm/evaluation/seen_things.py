@@ -21,9 +21,20 @@ REACH_M = 50.0
 _OUTER = 0.02  # quantile: a mirror or a hand is no side
 _ANGLES_RAD = np.radians(np.arange(0.0, 180.0, 5.0))
 _BOX_MARGIN_M = 0.2
-_VEHICLES = tuple(CITYSCAPES_CLASSES.index(name) for name in ("car", "truck", "bus", "train"))
+_VEHICLES = (13, 14, 15, 16)  # car, truck, bus, train
+_GROUPS = {"vehicle": _VEHICLES, "person": (11,), "two-wheeler": (12, 17, 18)}
 _SURE_HEADING = 0.5  # mean resultant of the normals of a box is higher, of a round thing near 0
 _LEAST_HEADING_PIXELS = 200
+
+
+def class_name(class_id: int) -> str:
+    """Of a trainId; "other" for what has none."""
+    return CITYSCAPES_CLASSES[class_id] if 0 <= class_id < len(CITYSCAPES_CLASSES) else "other"
+
+
+def class_group(class_id: int) -> str:
+    """Classes that are told apart: vehicles, persons, two-wheelers, and each other class by its name."""
+    return next((name for name, members in _GROUPS.items() if class_id in members), class_name(class_id))
 
 
 @dataclass(frozen=True, eq=False)

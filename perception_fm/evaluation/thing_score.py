@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from perception_fm.evaluation.grid_score import BANDS_M, class_name
-from perception_fm.evaluation.seen_things import FoundThing, TrueThing
+from perception_fm.evaluation.grid_score import BANDS_M
+from perception_fm.evaluation.seen_things import FoundThing, TrueThing, class_group, class_name
 from perception_fm.evaluation.thing_match import Matching, Pair
 
 _SMALL_M = 0.6
-_GROUPS = {"vehicle": (13, 14, 15, 16), "person": (11,), "two-wheeler": (12, 17, 18)}
 _ERRORS = ("near_error_m", "aside_error_m", "centre_error_m", "width_error_m", "height_error_m", "length_error_m",
            "yaw_error_deg")  # fmt: skip
 _OUTCOMES = ("pairs", "pieces", "background", "ignored", "false")
@@ -83,7 +82,7 @@ class ThingScore:
         return float((precision * is_hit).sum() / len(self._true))
 
     def _class_names(self) -> list[str]:
-        names = Counter(_group(thing.class_id) for thing, _, _ in self._true)
+        names = Counter(class_group(thing.class_id) for thing, _, _ in self._true)
         return [name for name, _ in names.most_common()]
 
     def _figures(self, wants: Any, wants_found: Any) -> dict[str, Any]:
@@ -116,20 +115,15 @@ def _found_within(low: float, high: float) -> Any:
 
 
 def _of_class(name: str) -> Any:
-    return lambda thing: _group(thing.class_id) == name
+    return lambda thing: class_group(thing.class_id) == name
 
 
 def _found_of_class(name: str) -> Any:
-    return lambda one: _group(one.obstacle.class_id) == name
-
-
-def _group(class_id: int) -> str:
-    """Classes that are told apart: vehicles, persons, two-wheelers, and each other class by its name."""
-    return next((name for name, members in _GROUPS.items() if class_id in members), class_name(class_id))
+    return lambda one: class_group(one.obstacle.class_id) == name
 
 
 def _is_same_class(thing: TrueThing, one: FoundThing) -> bool:
-    return _group(one.obstacle.class_id) == _group(thing.class_id)
+    return class_group(one.obstacle.class_id) == class_group(thing.class_id)
 
 
 def _mean(values: Sequence[bool]) -> float:

@@ -72,6 +72,13 @@ def test_two_things_are_paired_one_to_one() -> None:
     assert {(pair.true, pair.found) for pair in matching.pairs} == {(0, 1), (1, 0)}
 
 
+def test_box_of_the_right_class_is_the_thing_even_where_another_is_nearer() -> None:
+    hedge, car = found(20.0, class_id=8), found(20.8)
+    matching = match_things([true(18.0)], [hedge, car], NOTHING)
+    assert [(pair.true, pair.found) for pair in matching.pairs] == [(0, 1)]
+    assert outcome(match_things([true(18.0)], [hedge], NOTHING)) == (1, 0, 0, 0, 0, 0)
+
+
 def test_thing_that_is_hardly_seen_is_neither_missed_nor_makes_a_box_wrong() -> None:
     hidden = true(18.0, is_wanted=False)
     assert outcome(match_things([hidden], [], NOTHING)) == (0, 0, 0, 0, 0, 0)
