@@ -9,7 +9,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from perception_fm.ros.images import byte_array
-from perception_fm.scene.points import LabeledPoints
+from perception_fm.scene.points import LabeledPoints, Surface
 from perception_fm.types import CameraFrame
 from perception_fm.visual.grid_pixels import cells_in_image
 
@@ -40,8 +40,9 @@ def points_message(points: LabeledPoints, frame: CameraFrame, header: Header) ->
     """
     height, width = points.label.shape
     cloud = np.zeros((height, width), POINT)
+    is_edge = points.surface == Surface.EDGE
     for axis, name in enumerate("xyz"):
-        cloud[name] = points.points_m[..., axis]
+        cloud[name] = np.where(is_edge, np.float32(np.nan), points.points_m[..., axis])
     cloud["rgb"] = _colours(points, frame)
     cloud["label"], cloud["confidence"] = points.label, points.confidence
     message = PointCloud2(header=header, height=height, width=width, fields=list(_FIELDS))

@@ -28,9 +28,9 @@ _GROUPS = (
 _GROUND_NAMES = ("road", "sidewalk", "terrain", "sky")
 _IS_THING = np.array([name not in _GROUND_NAMES for name in CITYSCAPES_CLASSES])
 _BACKGROUND = 0
-_GROUP_OF_LABEL = np.full(UNKNOWN_LABEL + 1, _BACKGROUND, np.uint8)
+GROUP_OF_LABEL = np.full(UNKNOWN_LABEL + 1, _BACKGROUND, np.uint8)
 for _number, _names in enumerate(_GROUPS, 1):
-    _GROUP_OF_LABEL[[CITYSCAPES_CLASSES.index(name) for name in _names]] = _number
+    GROUP_OF_LABEL[[CITYSCAPES_CLASSES.index(name) for name in _names]] = _number
 
 _SAME_SURFACE_SHARE = 0.10  # of the distance between neighbouring cells; two cars in a queue are further apart
 _PIECE_M = 3.0
@@ -94,13 +94,21 @@ class _Runs:
         return np.asarray(np.add.reduceat(values, self.start) / self.count)
 
 
-def clusters_of(points: LabeledPoints, base_from_camera: RigidTransform, min_cells: int = 2) -> list[Cluster]:
-    """All things that the STANDING cells form, nearest first; fewer than `min_cells` are noise."""
+def clusters_of(
+    points: LabeledPoints,
+    base_from_camera: RigidTransform,
+    odom_from_base: RigidTransform | None = None,
+    min_cells: int = 2,
+) -> list[Cluster]:
+    """All things that the STANDING cells form, nearest first; fewer than `min_cells` are noise.
+
+    Background is cut along squares of the odometry frame, so that its pieces stay where they are from frame to frame.
+    """
     cells = np.flatnonzero(points.surface == Surface.STANDING)
     if not len(cells):
         return []
     base = base_from_camera.apply(points.points_m.reshape(-1, 3)[cells].astype(np.float64))
-    order, runs = _pieces(points, cells, base)
+    order, runs = _pieces(points, cells, base, base if odom_from_base is None else odom_from_base.apply(base))
     is_kept = (runs.count >= min_cells)[runs.group]
     if not is_kept.any():
         return []
@@ -108,14 +116,16 @@ def clusters_of(points: LabeledPoints, base_from_camera: RigidTransform, min_cel
     return _measured(points, cells[chosen], base[chosen], _Runs.of(runs.group[is_kept]), base_from_camera)
 
 
-def _pieces(points: LabeledPoints, cells: NDArray[np.intp], base_m: FloatArray) -> tuple[NDArray[np.intp], _Runs]:
+def _pieces(
+    points: LabeledPoints, cells: NDArray[np.intp], base_m: FloatArray, world_m: FloatArray
+) -> tuple[NDArray[np.intp], _Runs]:
     """Order of the cells (N,) by the thing that they belong to, or by its piece, and the runs in that order."""
     thing = _connected(points, cells)
     order = np.argsort(thing, kind="stable")
     low, high = _Runs.of(thing[order]).range(base_m[order, :2])
     is_long = (high - low).max(axis=1) > _PIECE_M
-    is_cut = is_long[thing] & (_GROUP_OF_LABEL[points.label.ravel()[cells]] == _BACKGROUND)
-    key = _key(thing, np.where(is_cut, _square(base_m[:, :2], _PIECE_M), 0.0))
+    is_cut = is_long[thing] & (GROUP_OF_LABEL[points.label.ravel()[cells]] == _BACKGROUND)
+    key = _key(thing, np.where(is_cut, _square(world_m[:, :2], _PIECE_M), 0.0))
     order = np.argsort(key, kind="stable")
     return order, _Runs.of(key[order])
 
@@ -137,7 +147,7 @@ def _connected(points: LabeledPoints, cells: NDArray[np.intp]) -> NDArray[np.int
     number.ravel()[cells] = np.arange(len(cells))
     log = np.full(points.surface.shape, np.float32(np.nan))
     log.ravel()[cells] = np.log(points.points_m.reshape(-1, 3)[cells, 2])
-    group = _GROUP_OF_LABEL[points.label]
+    group = GROUP_OF_LABEL[points.label]
     edges = []
     for here, there in (
         (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]),
@@ -161,8 +171,7 @@ def _measured(
     middle, sides, yaw = _rectangles(*_thinned(base[:, :2], runs))
     centre = np.column_stack([*middle, 0.5 * top])
     size = np.maximum(np.column_stack([*sides, top]), _LEAST_SIDE_M)
-    share = runs.mean(points.height_sigma_m.ravel()[cells].astype(np.float64))  # of the height over the ground
-    along = nearest * share / base_from_camera.translation_m[2]
+    along = nearest * runs.mean(points.sigma_share.ravel()[cells].astype(np.float64))
     sigma = np.column_stack([along, np.maximum(0.5 * nearest / points.camera.fx, 0.05)])
     label, probability = _classes(points, cells, runs)
     cells_of = np.split(cells, runs.start[1:])

@@ -138,7 +138,10 @@ class FreeSpaceMemory:
         )
         odds = np.where(is_occupied, np.float32(_OCCUPIED_ODDS), np.where(is_free, -gain[sector], np.float32(0.0)))
         window = self._odds[rows, columns]
-        window[is_seen] = np.clip(window[is_seen] + odds, -_LIMIT, _LIMIT)
+        before = window[is_seen]
+        # Behind the first thing that stands nothing is seen: it was free, but something has come in between.
+        before = np.where(ranges >= obstacle - np.float32(0.5 * self._resolution_m), np.maximum(before, 0.0), before)
+        window[is_seen] = np.clip(before + odds, -_LIMIT, _LIMIT)
 
     def _window(self, polar: PolarFreeSpace, foot: FloatArray, odom_from_base: RigidTransform) -> tuple[slice, slice]:
         """Rows and columns that the sectors reach from a foot (x, y) in cells."""

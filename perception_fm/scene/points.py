@@ -36,21 +36,23 @@ class Surface(IntEnum):
     UNKNOWN = 0
     ROAD = 1
     STANDING = 2
+    EDGE = 3
 
 
 @dataclass(frozen=True, eq=False)
 class LabeledPoints:
     """Organised points (h, w) of one prediction, aligned with its grid `camera`. Arrays become read-only.
 
-    `points_m`: (h, w, 3) float32, optical frame, NaN where there is no valid depth. `height_m`: (h, w) float32 over
-    the ground, NaN likewise; `height_sigma_m` its standard deviation. `label`, `confidence`: as in `DensePrediction`.
-    `surface`: (h, w) uint8 of `Surface`.
+    `points_m`: (h, w, 3) float32, optical frame, NaN where there is no valid depth; on EDGE nothing is there.
+    `height_m`: (h, w) float32 over the ground, NaN likewise. `sigma_share`: (h, w) float32, standard deviation of the
+    depth over the depth, NaN likewise. `label`, `confidence`: as in `DensePrediction`. `surface`: (h, w) uint8 of
+    `Surface`.
     """
 
     camera: CameraModel
     points_m: NDArray[np.float32]
     height_m: NDArray[np.float32]
-    height_sigma_m: NDArray[np.float32]
+    sigma_share: NDArray[np.float32]
     label: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     surface: NDArray[np.uint8]
@@ -60,7 +62,7 @@ class LabeledPoints:
         kinds = (
             ("points_m", (*grid, 3), np.float32),
             ("height_m", grid, np.float32),
-            ("height_sigma_m", grid, np.float32),
+            ("sigma_share", grid, np.float32),
             ("label", grid, np.uint8),
             ("confidence", grid, np.uint8),
             ("surface", grid, np.uint8),
@@ -88,8 +90,9 @@ def labeled_points(
     """Points of a prediction that has depth and labels, over the plane `ground` (optical frame, metres of the depth).
 
     STANDING is what reaches from `min_height_m` on, surely, or is labelled as something that stands, up to
-    `clearance_m`; ROAD is what is labelled road with `min_confidence` (0 to 1) and lies on the plane. All else, depth
-    that is not finite, and cells that bleed from one surface into another, are UNKNOWN.
+    `clearance_m`; EDGE likewise, but its depth is a mixture of two surfaces, so nothing is where the point is; ROAD is
+    what is labelled road with `min_confidence` (0 to 1) and lies on the plane. All else, and depth that is not finite,
+    is UNKNOWN.
     """
     assert dense.depth_m is not None
     assert dense.label is not None
@@ -103,22 +106,23 @@ def labeled_points(
         sigma = np.float32(ground.height_m) * depth * np.sqrt(np.square(share * inverse) + _variance(x, y, ground))
         is_valid = np.isfinite(depth) & (depth > 0.0) & np.isfinite(sigma)
         is_on_ground = np.abs(height) <= np.maximum(_ROAD_HEIGHT_M, _HEIGHT_SIGMAS * sigma)
-        is_valid &= is_on_ground | ~_bleeds(depth)
+        is_edge = _bleeds(depth) & ~is_on_ground
         is_confident = confidence >= np.uint8(np.ceil(255.0 * min_confidence))
         is_tall = (height - _HEIGHT_SIGMAS * sigma >= min_height_m) & (dense.label != SKY_LABEL)
         is_named = _IS_STANDING[dense.label] & is_confident
         is_standing = is_valid & (is_tall | is_named) & (height <= clearance_m)
         is_road = is_valid & is_on_ground & ~is_standing & is_confident & (dense.label == ROAD_LABEL)
+    surface = np.where(is_standing, np.uint8(Surface.STANDING) + is_edge, is_road.view(np.uint8))
     nan = np.float32(np.nan)
     z = np.where(is_valid, depth, nan)
     return LabeledPoints(
         camera=dense.camera,
         points_m=np.stack([z * x.astype(np.float32), z * y[:, None].astype(np.float32), z], axis=-1),
         height_m=np.where(is_valid, height, nan),
-        height_sigma_m=np.where(is_valid, sigma, nan),
+        sigma_share=np.where(is_valid, share, nan),
         label=dense.label,
         confidence=confidence,
-        surface=np.where(is_standing, np.uint8(Surface.STANDING), is_road.view(np.uint8)),
+        surface=surface.astype(np.uint8),
     )
 
 

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 
 STEP_M = 0.25
 _MIN_SECTOR_RAD = np.radians(0.5)
+_AXES_RAD = np.array([0.0, 0.5 * np.pi])
 _OUTSIDE = 255  # of the image
 
 
@@ -51,9 +52,16 @@ class PolarFreeSpace:
 
 
 def polar_free_space(
-    points: LabeledPoints, ground: PlaneEstimate, base_from_camera: RigidTransform, max_range_m: float
+    points: LabeledPoints,
+    ground: PlaneEstimate,
+    base_from_camera: RigidTransform,
+    max_range_m: float,
+    standing: LabeledPoints | None = None,
 ) -> PolarFreeSpace:
     """Walks outward along the ground; the first step that does not show confirmed road ends the free range.
+
+    `points` as the depth says, `standing` the same with its things on their feet (scene/footing.py): those say where a
+    thing is, and the nearer of both ends what is free.
 
     Every step of a bearing is a point of the plane `ground`; the cell that it falls into says what is seen there. What
     stands nearer ends the range too, by its own distance.
@@ -61,8 +69,13 @@ def polar_free_space(
     width, bearings = _bearings(points, base_from_camera)
     ranges = np.arange(STEP_M, max_range_m + 0.5 * STEP_M, STEP_M)
     surface, confidence = _seen(points, ranges, *_ground_rays(bearings, ground, base_from_camera))
-    obstacle = _nearest_standing(points, ground, base_from_camera, bearings, width)
-    beside = _beside(obstacle)
+    is_standing = points.surface == Surface.STANDING
+    is_solid = is_standing | (points.surface == Surface.EDGE)
+    sectors = _Sectors(bearings, width, 0.5 / points.camera.fx, _ground_rays(_AXES_RAD, ground, base_from_camera)[1])
+    obstacle = sectors.nearest((points if standing is None else standing).points_m[is_standing])
+    beside = _beside(
+        np.minimum(obstacle, sectors.nearest((points if standing is None else standing).points_m[is_solid]))
+    )
 
     is_shown = surface != _OUTSIDE
     first, steps = np.argmax(is_shown, axis=1), np.arange(len(ranges))
@@ -136,25 +149,22 @@ def _beside(obstacle_m: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(np.minimum(padded[:-2], padded[2:]), obstacle_m))
 
 
-def _nearest_standing(
-    points: LabeledPoints,
-    ground: PlaneEstimate,
-    base_from_camera: RigidTransform,
-    bearings: FloatArray,
-    width_rad: float,
-) -> FloatArray:
-    """Horizontal range (B,) of the nearest standing point of each sector; a cell covers every sector it touches."""
-    nearest = np.full(len(bearings), np.inf)
-    standing = points.points_m[points.surface == Surface.STANDING].astype(np.float64)
-    if not len(standing):
+@dataclass(frozen=True, eq=False)
+class _Sectors:
+    """`axes` (2, 3): forward and left in the plane of the ground, optical frame. `half_cell_rad`: half a cell."""
+
+    bearing_rad: FloatArray
+    width_rad: float
+    half_cell_rad: float
+    axes: FloatArray
+
+    def nearest(self, points_m: NDArray[np.float32]) -> FloatArray:
+        """Horizontal range (B,) of the nearest of points (N, 3) in each sector; a cell covers all that it touches."""
+        nearest = np.full(len(self.bearing_rad), np.inf)
+        along, across = self.axes @ points_m.T.astype(np.float64)
+        ranges, bearing = np.hypot(along, across), np.arctan2(across, along)
+        place, half = (bearing - self.bearing_rad[0]) / self.width_rad, self.half_cell_rad / self.width_rad
+        for side in (place - half, place + half):
+            sector = np.clip(np.rint(side), 0, len(nearest) - 1).astype(np.intp)
+            np.minimum.at(nearest, sector, ranges)
         return nearest
-    _, axes = _ground_rays(np.array([0.0, 0.5 * np.pi]), ground, base_from_camera)
-    along, across = standing @ axes.T[:, 0], standing @ axes.T[:, 1]
-    ranges, bearing = np.hypot(along, across), np.arctan2(across, along)
-    half_cell = 0.5 / points.camera.fx
-    place = (bearing - bearings[0]) / width_rad
-    low = np.clip(np.rint(place - half_cell / width_rad), 0, len(bearings) - 1).astype(np.intp)
-    high = np.clip(np.rint(place + half_cell / width_rad), 0, len(bearings) - 1).astype(np.intp)
-    np.minimum.at(nearest, low, ranges)
-    np.minimum.at(nearest, high, ranges)
-    return nearest

@@ -21,6 +21,7 @@ from perception_fm.dense import DensePrediction
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.clusters import clusters_of
+from perception_fm.scene.footing import on_their_feet
 from perception_fm.scene.free_grid import FreeSpaceGrid, FreeSpaceMemory
 from perception_fm.scene.ground import LearnedGround, MetricScale, MotionDepths
 from perception_fm.scene.points import LabeledPoints, labeled_points
@@ -125,8 +126,9 @@ class SceneStage:
         elif (config.corrects_scale or scale.ratio > 1.0) and scale.sigma < _SURE_SCALE:
             dense, ground = _metric(dense, ground, scale.ratio)
         points = labeled_points(dense, ground, config.min_height_m, config.clearance_m, config.min_confidence)
-        polar = polar_free_space(points, ground, mounting, config.max_range_m)
-        return SeenView(points, ground, scale, not is_off, polar, mounting)
+        standing = on_their_feet(points, ground)
+        polar = polar_free_space(points, ground, mounting, config.max_range_m, standing)
+        return SeenView(standing, ground, scale, not is_off, polar, mounting)
 
     def _tracked(self, views: Iterable[SeenView], pose: RigidTransform | None, dt_s: float) -> tuple[SceneTrack, ...]:
         """One camera after the other: a thing that two of them see corrects one track twice."""
@@ -134,7 +136,7 @@ class SceneStage:
             self._tracker.reset()
         self._tracker.predict(dt_s)
         for seen in views:
-            things = [(one, whole_box(one)) for one in clusters_of(seen.points, seen.base_from_camera)]
+            things = [(one, whole_box(one)) for one in clusters_of(seen.points, seen.base_from_camera, pose)]
             things = [pair for pair in things if pair[0].nearest_m <= self._config.max_range_m]
             self._tracker.update(things, pose or RigidTransform.identity(), _InView(seen.polar, seen.foot_m))
         return tuple(self._tracker.tracks)

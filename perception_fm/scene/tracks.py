@@ -26,8 +26,9 @@ FloatArray = NDArray[np.float64]
 _GATE = 9.2  # chi square of two degrees of freedom, 99%
 _NO_PAIR = 1e6
 _STILL, _SLOW, _FAST = range(3)
-_NEW_VELOCITY_SIGMA_MPS = np.array([0.3, 2.0, 10.0])
-_ACCELERATION_MPS2 = np.array([0.3, 1.5, 3.0])
+_NEW_VELOCITY_SIGMA_MPS = np.array([0.05, 2.0, 8.0])
+_ACCELERATION_MPS2 = np.array([0.05, 1.5, 3.0])
+_RANGE_NOISE_SHARE = 0.04  # of the distance, from frame to frame, whatever the depth says of its own error
 _PACES = {
     **dict.fromkeys(("car", "truck", "bus", "train", "motorcycle"), _FAST),
     **dict.fromkeys(("building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation"), _STILL),
@@ -39,7 +40,10 @@ _CONFIRMED_ODDS = 3.0
 _FORGOTTEN_ODDS = -2.5
 _MOST_ODDS = 6.0
 _MISSED_ODDS = -1.2  # a thing in view is found again in two of three frames, or it is none
-_UNSEEN_ODDS_PER_S = -0.5
+_UNSEEN_ODDS_PER_S = -3.0  # what is not looked at is sure for two seconds: it may move
+_MOVING_SIGMAS = 3.0  # a thing that nobody sees goes on only with a speed that surely is none of noise
+_INDEPENDENT_S = 0.2  # frames that follow sooner repeat the errors of the last one
+_LEAST_BOX_M = 1.0  # two things do not stand in each other, nor is one found twice so near
 _SIZE_MEMORY = 0.3  # of a new frame's size in the average
 
 
@@ -48,7 +52,7 @@ class SceneTrack:
     """One thing. `state`: x, y, vx, vy in the odometry frame, metres and metres per second; `covariance` (4, 4).
 
     `size_m`, `size_sigma_m` (3,); `yaw_rad` in the odometry frame. `class_odds` (20,): summed evidence of each class
-    and of none. `log_odds` of existence.
+    and of none. `log_odds` of existence. `unseen_s`: since it was last seen.
     """
 
     track_id: int
@@ -63,6 +67,7 @@ class SceneTrack:
     log_odds: float
     is_confirmed: bool = False
     nearest_m: float = math.nan
+    unseen_s: float = 0.0
 
     @property
     def existence_probability(self) -> float:
@@ -86,6 +91,7 @@ class SceneTracker:
 
     def __init__(self, ids: Iterator[int]) -> None:
         self._ids = ids
+        self._share = 1.0  # of a frame's evidence that is new
         self.reset()
 
     def reset(self) -> None:
@@ -93,7 +99,8 @@ class SceneTracker:
         self.tracks: list[SceneTrack] = []
 
     def predict(self, dt_s: float) -> None:
-        """Moves all tracks on; what nobody looks at is forgotten slowly."""
+        """Moves all tracks on; what nobody looks at is forgotten."""
+        self._share = min(1.0, dt_s / _INDEPENDENT_S)
         if self.tracks:
             _predict(self.tracks, dt_s)
         self._forget()
@@ -110,8 +117,9 @@ class SceneTracker:
         seen, found = self._assigned(things, points, noises)
         if len(seen):
             tracks = [self.tracks[one] for one in seen]
-            _correct(tracks, [things[one] for one in found], points[found], noises[found], odom_from_base)
-        self._miss([self.tracks[one] for one in _others(len(self.tracks), seen)], odom_from_base, is_in_view)
+            _correct(tracks, [things[one] for one in found], points[found], noises[found], odom_from_base,
+                     self._share)  # fmt: skip
+        self._miss(_others(len(self.tracks), seen), seen, odom_from_base, is_in_view)
         self._forget()
         for new in _others(len(things), found):
             self.tracks.append(_born(next(self._ids), things[new], points[new], noises[new], odom_from_base))
@@ -119,7 +127,7 @@ class SceneTracker:
 
     def _forget(self) -> None:
         for track in self.tracks:
-            track.is_confirmed &= track.log_odds > 0.0
+            track.is_confirmed = track.is_confirmed and track.log_odds > 0.0
         self.tracks = [track for track in self.tracks if track.log_odds > _FORGOTTEN_ODDS]
 
     def _assigned(
@@ -141,18 +149,33 @@ class SceneTracker:
         is_pair = cost[seen, found] < _NO_PAIR
         return seen[is_pair], found[is_pair]
 
-    @staticmethod
     def _miss(
-        missed: Sequence[SceneTrack],
+        self,
+        missed: Sequence[int],
+        seen: NDArray[np.intp],
         odom_from_base: RigidTransform,
         is_in_view: Callable[[FloatArray], NDArray[np.bool_]],
     ) -> None:
+        """Doubts the tracks that should be seen and are not, and those that lie inside one that is."""
         if not missed:
             return
-        points = np.array([[*track.state[:2], 0.0] for track in missed])
-        for track, should_be_seen in zip(missed, is_in_view(odom_from_base.inverse().apply(points)[:, :2])):
-            if should_be_seen:
-                track.log_odds += _MISSED_ODDS
+        points = np.array([[*self.tracks[one].state[:2], 0.0] for one in missed])
+        should_be_seen = is_in_view(odom_from_base.inverse().apply(points)[:, :2])
+        should_be_seen = should_be_seen | _inside(points[:, :2], [self.tracks[one] for one in seen])
+        for one, is_doubtful in zip(missed, should_be_seen):
+            if is_doubtful:
+                self.tracks[one].log_odds += self._share * _MISSED_ODDS
+
+
+def _inside(points_m: FloatArray, tracks: Sequence[SceneTrack]) -> NDArray[np.bool_]:
+    """Whether points (N, 2) of the odometry frame lie in the box of any of the tracks."""
+    if not tracks:
+        return np.zeros(len(points_m), bool)
+    yaw = np.array([track.yaw_rad for track in tracks])
+    half = np.array([0.5 * np.fmax(track.size_m[:2], _LEAST_BOX_M) for track in tracks])
+    x, y = np.moveaxis(points_m[:, None] - np.array([track.state[:2] for track in tracks]), -1, 0)
+    along, across = x * np.cos(yaw) + y * np.sin(yaw), y * np.cos(yaw) - x * np.sin(yaw)
+    return np.asarray(((np.abs(along) <= half[:, 0]) & (np.abs(across) <= half[:, 1])).any(axis=1))
 
 
 def _others(count: int, chosen: NDArray[np.intp]) -> list[int]:
@@ -175,7 +198,12 @@ def _paces(tracks: Sequence[SceneTrack]) -> NDArray[np.intp]:
 def _places(things: Sequence[tuple[Cluster, Box]], odom_from_base: RigidTransform) -> tuple[FloatArray, FloatArray]:
     """Places (N, 2) of things and their covariances (N, 2, 2) in the odometry frame."""
     centre = np.array([box.centre_m for _, box in things]).reshape(-1, 3)
-    sight = _ellipses([(cluster.bearing_rad, cluster.position_sigma_m) for cluster, _ in things])
+    sight = _ellipses(
+        [
+            (one.bearing_rad, np.hypot(one.position_sigma_m, [_RANGE_NOISE_SHARE * one.nearest_m, 0.0]))
+            for one, _ in things
+        ]
+    )
     # The middle of a box is known no better than its sides.
     sides = _ellipses([(box.yaw_rad, 0.5 * box.size_sigma_m[:2]) for _, box in things])
     turn = odom_from_base.rotation[:2, :2]
@@ -197,11 +225,15 @@ def _predict(tracks: Sequence[SceneTrack], dt_s: float) -> None:
     pull = np.array([[0.5 * dt_s**2, 0.0], [0.0, 0.5 * dt_s**2], [dt_s, 0.0], [0.0, dt_s]])
     state, covariance = _stacked(tracks)
     variance = _ACCELERATION_MPS2[_paces(tracks)] ** 2
-    state = state @ step.T
+    speed, sigma = state[:, 2:], np.sqrt(np.trace(covariance[:, 2:, 2:], axis1=1, axis2=2))
+    is_sure = np.hypot(*speed.T) > _MOVING_SIGMAS * sigma
+    is_moved = is_sure | (np.array([track.unseen_s for track in tracks]) == 0.0)
+    state[:, :2] += dt_s * speed * is_moved[:, None]
     covariance = step @ covariance @ step.T + variance[:, None, None] * (pull @ pull.T)
     for one, track in enumerate(tracks):
         track.state, track.covariance = state[one], covariance[one]
         track.log_odds += _UNSEEN_ODDS_PER_S * dt_s
+        track.unseen_s += dt_s
 
 
 def _correct(
@@ -210,6 +242,7 @@ def _correct(
     points: FloatArray,
     noises: FloatArray,
     odom_from_base: RigidTransform,
+    share: float,
 ) -> None:
     """One Kalman step of each track (T,) with its thing, and what else the thing says."""
     state, covariance = _stacked(tracks)
@@ -219,10 +252,10 @@ def _correct(
     heading = _heading(odom_from_base)
     for one, (track, (cluster, box)) in enumerate(zip(tracks, things)):
         track.state, track.covariance = state[one], covariance[one]
-        _describe(track, cluster, box, heading)
+        _describe(track, cluster, box, heading, share)
 
 
-def _describe(track: SceneTrack, cluster: Cluster, box: Box, heading_rad: float) -> None:
+def _describe(track: SceneTrack, cluster: Cluster, box: Box, heading_rad: float, share: float) -> None:
     """Size, class and existence with one more sight of the thing."""
     track.size_m = (1.0 - _SIZE_MEMORY) * track.size_m + _SIZE_MEMORY * box.size_m
     track.size_sigma_m = np.minimum(track.size_sigma_m, box.size_sigma_m)
@@ -230,9 +263,9 @@ def _describe(track: SceneTrack, cluster: Cluster, box: Box, heading_rad: float)
     if box.yaw_sigma_rad <= track.yaw_sigma_rad:
         track.yaw_rad, track.yaw_sigma_rad = box.yaw_rad + heading_rad, box.yaw_sigma_rad
     track.class_odds = track.class_odds + _class_evidence(cluster)
-    track.log_odds = min(_MOST_ODDS, track.log_odds + _seen_odds(cluster))
+    track.log_odds = min(_MOST_ODDS, track.log_odds + share * _seen_odds(cluster))
     track.is_confirmed = track.is_confirmed or track.log_odds >= _CONFIRMED_ODDS
-    track.nearest_m = cluster.nearest_m
+    track.nearest_m, track.unseen_s = cluster.nearest_m, 0.0
 
 
 def _born(

@@ -93,7 +93,7 @@ def test_confirmed_thing_stays_while_it_cannot_be_seen():
         step_on(tracker, [thing(10.0, 0.0)], pose(0.0), DT_S, seen)
     (track,) = step_on(tracker, [], pose(0.0), 1.0, unseen)
     assert track.is_confirmed
-    for _ in range(8):
+    for _ in range(12):
         step_on(tracker, [], pose(0.0), DT_S, seen)
     assert tracker.tracks == []
 
