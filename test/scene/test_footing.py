@@ -1,0 +1,93 @@
+"""A foot on the road says where a thing stands: better than a rough depth, and never against a sure one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from cast_scene import BUILDING, CAR, cast
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perception_fm.geometry.road_plane import plane_from_mounting
+from perception_fm.geometry.transform import base_from_camera
+from perception_fm.scene.footing import on_their_feet
+from perception_fm.scene.points import LabeledPoints, Surface, labeled_points
+
+MOUNTING = base_from_camera(1.5, 0.06)
+GROUND = dataclasses.replace(plane_from_mounting(MOUNTING), covariance=np.eye(3) * 1e-10)
+WALL_M = 10.0
+
+
+def points(factor=1.0, sigma_share=0.15, label=BUILDING, noise=0.0, hangs_m=0.0) -> LabeledPoints:
+    """A thing 10 m ahead whose depth is wrong by a factor, and rough."""
+    dense = cast(MOUNTING, [(WALL_M, WALL_M + 1.0, -1.5, 1.5, 1.4, label)], sigma_share)
+    is_thing = dense.label == label
+    if hangs_m:
+        bottom = MOUNTING.translation_m[2] - hangs_m  # below the camera
+        rays = (np.arange(dense.camera.height) - dense.camera.cy) / dense.camera.fy
+        is_gap = is_thing & ((rays * WALL_M)[:, None] + 0.06 * WALL_M > bottom)
+        ground = 1.0 / np.maximum(1e-3, GROUND.m[1] * rays + GROUND.m[2])[:, None]
+        dense = dataclasses.replace(
+            dense, label=np.where(is_gap, np.uint8(0), dense.label),
+            depth_m=np.where(is_gap, ground.astype(np.float32), dense.depth_m),
+        )  # fmt: skip
+        is_thing = dense.label == label
+    rough = np.exp(noise * np.random.default_rng(0).normal(size=dense.label.shape))
+    depth = np.where(is_thing, dense.depth_m * np.float32(factor) * rough, dense.depth_m).astype(np.float32)
+    dense = dataclasses.replace(dense, depth_m=depth, depth_std_m=depth * np.float32(sigma_share))
+    return labeled_points(dense, GROUND, 0.25, 2.5, 0.5)
+
+
+def depths(of: LabeledPoints) -> np.ndarray:
+    return of.points_m[of.surface == Surface.STANDING][:, 2]
+
+
+@pytest.mark.parametrize("factor", [0.88, 1.1, 1.4])
+def test_rough_depth_is_moved_to_the_foot(factor):
+    before = points(factor, noise=0.05)
+    found = depths(on_their_feet(before, GROUND))
+    row_m = WALL_M**2 / (75.0 * 1.5)  # of the road, per row of the grid
+    assert np.abs(np.percentile(found, [5, 50]) - WALL_M).max() < 1.3 * row_m
+    assert np.abs(found - WALL_M).mean() < 0.7 * np.abs(depths(before) - WALL_M).mean()
+
+
+def test_sure_depth_stays_what_it_is():
+    before = points(1.0, sigma_share=0.01)
+    np.testing.assert_allclose(depths(on_their_feet(before, GROUND)), depths(before), rtol=0.02)
+
+
+def test_depth_that_is_surely_nearer_than_its_foot_stays_nearer():
+    """A thing that hangs over the ground: its lower edge meets a far piece of road."""
+    before = points(1.0, sigma_share=0.05, hangs_m=0.7)
+    assert np.median(depths(on_their_feet(before, GROUND))) == pytest.approx(np.median(depths(before)), rel=0.01)
+
+
+def test_car_may_hang_over_its_foot_by_the_height_of_its_bumper():
+    moved = depths(on_their_feet(points(1.0, sigma_share=0.15, label=CAR, hangs_m=0.25), GROUND))
+    assert np.median(moved) < 1.05 * WALL_M
+
+
+def test_heights_follow_the_points():
+    moved = on_their_feet(points(1.4), GROUND)
+    is_standing = moved.surface == Surface.STANDING
+    base = MOUNTING.apply(moved.points_m[is_standing].astype(float))
+    np.testing.assert_allclose(moved.height_m[is_standing], base[:, 2], atol=0.02)
+
+
+def test_nothing_that_stands_changes_nothing():
+    flat = labeled_points(cast(MOUNTING, [], 0.1), GROUND, 0.25, 2.5, 0.5)
+    assert on_their_feet(flat, GROUND) is flat
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.3, 3.0), st.floats(0.0, 1.0), st.floats(0.0, 0.3))
+def test_a_thing_is_never_moved_away_by_more_than_its_own_error(factor, share, noise):
+    before = points(factor, sigma_share=share, noise=noise)
+    after = on_their_feet(before, GROUND)
+    is_standing = before.surface == Surface.STANDING
+    columns = is_standing.any(axis=0)
+    mean = np.nanmean(np.where(is_standing, before.points_m[..., 2], np.nan)[:, columns], axis=0)
+    nearest = np.nanmin(np.where(is_standing, after.points_m[..., 2], np.nan)[:, columns], axis=0)
+    assert (nearest <= mean / max(1.0 - 1.5 * share, 0.7) + 1e-3).all()
