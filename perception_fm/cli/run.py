@@ -21,11 +21,13 @@ from perception_fm.config import NodeConfig, from_mapping, load_config
 @click.option("--backend", metavar="NAME", help="auto, onnxruntime, tensorrt or tensorrt_rtx.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="ROS parameter file of the node.")
 @click.option("--camera", metavar="NAME", help="Camera to run; needed where the bag has several.")
+@click.option("--other-camera", "others", metavar="NAME", multiple=True,
+              help="Further camera of the bag that adds to obstacles and free space. May be repeated.")
 @click.option("--no-video", is_flag=True, help="Leave overlay.mp4 out.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results in that folder.")
 def command(
     bag: Path, output: Path, model: str | None, backend: str | None, config_file: Path | None, camera: str | None,
-    no_video: bool, overwrite: bool,
+    others: tuple[str, ...], no_video: bool, overwrite: bool,
 ) -> None:
     """Run every image of BAG through the pipeline, dropping none.
 
@@ -35,15 +37,16 @@ def command(
     from perception_fm.ros.bag_run import run_bag  # ROS is imported only when it is needed, so that --help is instant
 
     document = run_bag(
-        bag, output, configuration(config_file, model=model, backend=backend), camera=camera, has_video=not no_video,
-        overwrite=overwrite, progress=progress, on_model=lambda text: click.echo(text, err=True),
+        bag, output, configuration(config_file, model=model, backend=backend, other_cameras=others or None),
+        camera=camera, has_video=not no_video, overwrite=overwrite, progress=progress,
+        on_model=lambda text: click.echo(text, err=True),
     )
     for line in summary_lines(document["summary"]):
         click.echo(line)
     click.echo(f"report: {output / 'report.html'}")
 
 
-def configuration(file: Path | None, **given: str | None) -> NodeConfig:
+def configuration(file: Path | None, **given: str | tuple[str, ...] | None) -> NodeConfig:
     """The node's configuration from a parameter file (None: the defaults); a given setting wins over the file's."""
     config = NodeConfig() if file is None else load_config(file, NodeConfig)
     chosen = {name: value for name, value in given.items() if value is not None}
