@@ -92,9 +92,9 @@ class LiveAnswers:
         return f"{last.model} in {last.backend}, {last.precision}, median {np.nanmedian(spent_ms):.0f} ms a frame"
 
     def first_confirmed(self) -> tuple[int, Any] | None:
-        """Stamp and message of the first confirmed obstacle, the nearest one of that frame."""
+        """Stamp and message of the first obstacle that is confirmed in the path, the nearest one of that frame."""
         for stamp, message in sorted(self.outputs["obstacles"].items()):
-            confirmed = [item for item in message.obstacles if item.is_confirmed]
+            confirmed = [item for item in message.obstacles if item.is_confirmed and item.is_in_path]
             if confirmed:
                 return stamp, confirmed[0]
         return None
