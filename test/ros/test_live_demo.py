@@ -51,7 +51,7 @@ def test_first_confirmed_obstacle_is_told_with_its_time() -> None:
     answers = answers_for(seconds, played=seconds)
     answers.outputs["obstacles"][seconds[1]].obstacles = [Obstacle(distance_m=50.0, is_confirmed=False)]
     answers.outputs["obstacles"][seconds[2]].obstacles = [
-        Obstacle(distance_m=40.0, distance_sigma_m=0.5, ttc_s=4.0, is_confirmed=True)
+        Obstacle(distance_m=40.0, distance_sigma_m=0.5, ttc_s=4.0, is_confirmed=True, is_in_path=True)
     ]
     text = "\n".join(live_lines(answers))
     assert "first confirmed at 40.0 +- 0.5 m, time to contact 4.0 s, 2.0 s into the clip" in text
