@@ -16,7 +16,7 @@ from perception_fm.motion.stage import MotionReport, RectifiedFrame
 from perception_fm.scene.free_grid import FreeSpaceGrid, unknown_grid
 from perception_fm.scene.ground import MotionDepths
 from perception_fm.scene.motion_in_grid import with_obstacles, with_verified_path
-from perception_fm.scene.obstacles import joined, scene_obstacle
+from perception_fm.scene.obstacles import joined, scene_obstacles
 from perception_fm.scene.path import GroundPath, free_along_m
 from perception_fm.scene.sectors import FreeSpaceSectors, sectors_of, view_rad
 from perception_fm.scene.stage import SceneReport
@@ -53,7 +53,7 @@ def fuse(
         grid = with_verified_path(unknown_grid(reach, config.scene.cell_m, foot), path, verified)
     else:
         pose = odom_from_base or RigidTransform.identity()
-        learned = [scene_obstacle(track, pose, path, report.speed_mps, _scale_sigma(scene)) for track in scene.tracks]
+        learned = scene_obstacles(scene.tracks, pose, path, report.speed_mps, _scale_sigma(scene))
         obstacles = joined(obstacles, learned)
         grid = scene.grid
     grid = with_obstacles(grid, obstacles, foot)

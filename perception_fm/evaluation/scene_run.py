@@ -11,7 +11,7 @@ from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import FreeSpaceGrid
 from perception_fm.scene.ground import MetricScale
-from perception_fm.scene.obstacles import scene_obstacle
+from perception_fm.scene.obstacles import scene_obstacles
 from perception_fm.scene.path import GroundPath
 from perception_fm.scene.stage import SceneStage, SceneView
 from perception_fm.types import Obstacle
@@ -51,6 +51,6 @@ class SceneRun:
         foot = (float(base_from_camera.translation_m[0]), float(base_from_camera.translation_m[1]))
         path = GroundPath(foot, 0.0, math.nan, 0.5 * _ANY_WIDTH_M)
         speed_mps = math.nan if ego is None else ego.speed_mps
-        obstacles = tuple(scene_obstacle(track, odom_from_base, path, speed_mps, 0.0) for track in report.tracks)
+        obstacles = tuple(scene_obstacles(report.tracks, odom_from_base, path, speed_mps, 0.0))
         scale = report.views[_CAMERA].scale if _CAMERA in report.views else MetricScale()
         return SceneAnswer(report.grid, obstacles, scale, tuple(report.reasons))

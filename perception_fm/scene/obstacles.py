@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.path import GroundPath
-from perception_fm.scene.tracks import SceneTrack
+from perception_fm.scene.tracks import SceneTrack, classes_of
 from perception_fm.types import Obstacle, Provenance
 
 FloatArray = NDArray[np.float64]
@@ -25,47 +25,81 @@ _MOTION_FIELDS = (
 )  # fmt: skip
 
 
-def scene_obstacle(
-    track: SceneTrack, odom_from_base: RigidTransform, path: GroundPath, speed_mps: float, scale_sigma: float
-) -> Obstacle:
-    """A track in the base frame. `scale_sigma`: share by which all distances may be wrong together."""
+def scene_obstacles(
+    tracks: Sequence[SceneTrack],
+    odom_from_base: RigidTransform,
+    path: GroundPath,
+    speed_mps: float,
+    scale_sigma: float,
+) -> list[Obstacle]:
+    """Tracks in the base frame. `scale_sigma`: share by which all distances may be wrong together."""
+    if not tracks:
+        return []
     base_from_odom = odom_from_base.inverse()
-    centre = base_from_odom.apply(np.array([track.state[0], track.state[1], odom_from_base.translation_m[2]]))
-    centre[2] = 0.5 * track.size_m[2]
     turn = base_from_odom.rotation[:2, :2]
-    yaw = _wrapped(track.yaw_rad + math.atan2(float(turn[1, 0]), float(turn[0, 0])))
-    corners = box_corners_m(centre, track.size_m, yaw)
-    along, left = path.along_and_left_m(corners)
-    is_in_path = bool(left.min() <= path.half_width_m and left.max() >= -path.half_width_m and along.max() > 0.0)
-    away = np.hypot(*(corners - np.array(path.start_m)).T)
-    distance = max(float(along.min()), 0.0) if is_in_path else float(away.min())
-    place = turn @ track.covariance[:2, :2] @ turn.T
-    velocity = turn @ track.state[2:]
-    spread = turn @ track.covariance[2:, 2:] @ turn.T
-    sigma = math.sqrt(max(float(place[0, 0]), 0.0) + (scale_sigma * distance) ** 2)
-    ttc, ttc_sigma = _time_to_contact(distance, sigma, speed_mps - float(velocity[0]), math.sqrt(float(spread[0, 0])))
-    label, probability = track.class_id
-    return Obstacle(
-        obstacle_id=track.track_id,
-        distance_m=distance,
-        distance_sigma_m=sigma,
-        ttc_s=ttc,
-        ttc_sigma_s=ttc_sigma,
-        provenance=Provenance.LEARNED,
-        existence_probability=track.existence_probability,
-        is_confirmed=track.is_confirmed,
-        centre_base_m=centre,
-        size_m=track.size_m,
-        is_in_path=is_in_path,
-        class_id=label,
-        class_probability=probability,
-        yaw_rad=yaw,
-        yaw_sigma_rad=track.yaw_sigma_rad,
-        position_sigma_m=np.append(np.sqrt(np.diag(place) + (scale_sigma * centre[:2]) ** 2), math.nan),
-        size_sigma_m=track.size_sigma_m,
-        velocity_mps=np.append(velocity, math.nan),
-        velocity_sigma_mps=np.append(np.sqrt(np.diag(spread)), math.nan),
+    state, covariance, size = (
+        np.array([getattr(one, name) for one in tracks]) for name in ("state", "covariance", "size_m")
     )
+    place = np.column_stack([state[:, :2], np.full(len(tracks), odom_from_base.translation_m[2])])
+    centre = base_from_odom.apply(place)
+    centre[:, 2] = 0.5 * size[:, 2]
+    yaw = _wrapped(np.array([one.yaw_rad for one in tracks]) + math.atan2(float(turn[1, 0]), float(turn[0, 0])))
+    distance, is_in_path = _distances(box_corners_m(centre, size, yaw), path)
+    spread = np.sqrt(np.maximum(_variances(covariance[:, :2, :2], turn), 0.0))
+    sigma = np.hypot(spread[:, 0], scale_sigma * distance)
+    position_sigma = np.hypot(spread, scale_sigma * centre[:, :2])
+    velocity, velocity_sigma = state[:, 2:] @ turn.T, np.sqrt(_variances(covariance[:, 2:, 2:], turn))
+    ttc, ttc_sigma = _times_to_contact(distance, sigma, speed_mps - velocity[:, 0], velocity_sigma[:, 0])
+    label, share = classes_of(np.array([one.class_odds for one in tracks]))
+    numbers = (distance, sigma, ttc, ttc_sigma, yaw, is_in_path, label, share)
+    vectors = (centre, _level(position_sigma), _level(velocity), _level(velocity_sigma))
+    return [
+        Obstacle(
+            obstacle_id=track.track_id,
+            distance_m=distance_m,
+            distance_sigma_m=distance_sigma_m,
+            ttc_s=ttc_s,
+            ttc_sigma_s=ttc_sigma_s,
+            provenance=Provenance.LEARNED,
+            existence_probability=track.existence_probability,
+            is_confirmed=track.is_confirmed,
+            centre_base_m=centre_m,
+            size_m=track.size_m,
+            is_in_path=is_here,
+            class_id=class_id,
+            class_probability=class_probability,
+            yaw_rad=yaw_rad,
+            yaw_sigma_rad=track.yaw_sigma_rad,
+            position_sigma_m=position_sigma_m,
+            size_sigma_m=track.size_sigma_m,
+            velocity_mps=velocity_mps,
+            velocity_sigma_mps=velocity_sigma_mps,
+        )
+        for (
+            track, distance_m, distance_sigma_m, ttc_s, ttc_sigma_s, yaw_rad, is_here, class_id, class_probability,
+            centre_m, position_sigma_m, velocity_mps, velocity_sigma_mps,
+        ) in zip(tracks, *(one.tolist() for one in numbers), *vectors)
+    ]  # fmt: skip
+
+
+def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Distances (T,) of boxes with corners (T, 4, 2), and whether they reach into the path."""
+    points = corners_m.reshape(-1, 2)
+    along, left = (one.reshape(-1, 4) for one in path.along_and_left_m(points))
+    is_beside = (left.min(axis=1) > path.half_width_m) | (left.max(axis=1) < -path.half_width_m)
+    is_in_path = ~is_beside & (along.max(axis=1) > 0.0)
+    away = np.hypot(*(points - np.array(path.start_m)).T).reshape(-1, 4)
+    return np.where(is_in_path, np.maximum(along.min(axis=1), 0.0), away.min(axis=1)), is_in_path
+
+
+def _variances(covariance: FloatArray, turn: FloatArray) -> FloatArray:
+    """Variances (T, 2) along the axes that covariances (T, 2, 2) are turned into."""
+    return np.asarray(np.diagonal(turn @ covariance @ turn.T, axis1=1, axis2=2))
+
+
+def _level(vectors: FloatArray) -> FloatArray:
+    """Vectors (T, 3) of those (T, 2) on the ground; what they are upward is not known."""
+    return np.column_stack([vectors, np.full(len(vectors), math.nan)])
 
 
 def joined(motion: Sequence[Obstacle], scene: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
@@ -112,13 +146,14 @@ def _both(motion: Obstacle, scene: Obstacle) -> Obstacle:
     )
 
 
-def _time_to_contact(distance_m: float, sigma_m: float, closing_mps: float, sigma_mps: float) -> tuple[float, float]:
-    """Distance over closing speed, NaN where nothing surely closes in."""
-    if not closing_mps > 2.0 * sigma_mps:
-        return math.nan, math.nan
-    ttc = distance_m / closing_mps
-    return ttc, math.hypot(sigma_m, ttc * sigma_mps) / closing_mps
+def _times_to_contact(
+    distance_m: FloatArray, sigma_m: FloatArray, closing_mps: FloatArray, sigma_mps: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Distance over closing speed and its sigma (T,), NaN where nothing surely closes in."""
+    closing = np.where(closing_mps > 2.0 * sigma_mps, closing_mps, math.nan)
+    ttc = distance_m / closing
+    return ttc, np.hypot(sigma_m, ttc * sigma_mps) / closing
 
 
-def _wrapped(angle_rad: float) -> float:
-    return (angle_rad + math.pi) % (2.0 * math.pi) - math.pi
+def _wrapped(angle_rad: FloatArray) -> FloatArray:
+    return np.asarray((angle_rad + math.pi) % (2.0 * math.pi) - math.pi)

@@ -77,10 +77,8 @@ class SceneTrack:
     @property
     def class_id(self) -> tuple[int, float]:
         """trainId and its share of all evidence; 255 and NaN where none prevails."""
-        best = int(np.argmax(self.class_odds))
-        share = float(self.class_odds[best] / self.class_odds.sum())
-        is_known = best < len(CITYSCAPES_CLASSES) and share >= 0.5
-        return (best, share) if is_known else (UNKNOWN_LABEL, math.nan)
+        label, share = classes_of(self.class_odds[None])
+        return int(label[0]), float(share[0])
 
 
 class SceneTracker:
@@ -176,6 +174,14 @@ def _inside(points_m: FloatArray, tracks: Sequence[SceneTrack]) -> NDArray[np.bo
     x, y = np.moveaxis(points_m[:, None] - np.array([track.state[:2] for track in tracks]), -1, 0)
     along, across = x * np.cos(yaw) + y * np.sin(yaw), y * np.cos(yaw) - x * np.sin(yaw)
     return np.asarray(((np.abs(along) <= half[:, 0]) & (np.abs(across) <= half[:, 1])).any(axis=1))
+
+
+def classes_of(class_odds: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
+    """Of summed evidence (T, 20), trainIds (T,) and their shares (T,) of it; 255 and NaN where none prevails."""
+    best = class_odds.argmax(axis=1)
+    share = class_odds.max(axis=1) / class_odds.sum(axis=1)
+    is_known = (best < len(CITYSCAPES_CLASSES)) & (share >= 0.5)
+    return np.where(is_known, best, UNKNOWN_LABEL), np.where(is_known, share, np.nan)
 
 
 def _others(count: int, chosen: NDArray[np.intp]) -> list[int]:

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
-from perception_fm.scene.obstacles import joined, scene_obstacle
+from perception_fm.scene.obstacles import joined, scene_obstacles
 from perception_fm.scene.path import GroundPath, free_along_m
 from perception_fm.scene.tracks import SceneTrack
 from perception_fm.types import Obstacle, Provenance
@@ -34,6 +34,11 @@ def track(x: float, y: float, speed_mps: float = 0.0) -> SceneTrack:
     )  # fmt: skip
 
 
+def obstacle(one: SceneTrack, speed_mps: float, scale_sigma: float) -> Obstacle:
+    (found,) = scene_obstacles([one], HERE, PATH, speed_mps, scale_sigma)
+    return found
+
+
 def motion(distance_m: float, sigma_m: float = 0.3) -> Obstacle:
     return Obstacle(
         obstacle_id=3, distance_m=distance_m, distance_sigma_m=sigma_m, ttc_s=2.0, ttc_sigma_s=0.1,
@@ -43,7 +48,7 @@ def motion(distance_m: float, sigma_m: float = 0.3) -> Obstacle:
 
 
 def test_track_ahead_is_in_the_path_at_the_distance_of_its_rear():
-    found = scene_obstacle(track(20.0, 0.5, 2.0), HERE, PATH, 10.0, 0.0)
+    found = obstacle(track(20.0, 0.5, 2.0), 10.0, 0.0)
     assert found.is_in_path
     assert found.distance_m == pytest.approx(17.0)
     assert found.centre_base_m == pytest.approx([20.0, 0.5, 0.75])
@@ -54,19 +59,30 @@ def test_track_ahead_is_in_the_path_at_the_distance_of_its_rear():
 
 
 def test_track_beside_the_path_has_its_nearest_point():
-    found = scene_obstacle(track(20.0, 4.0), HERE, PATH, 10.0, 0.1)
+    found = obstacle(track(20.0, 4.0), 10.0, 0.1)
     assert not found.is_in_path
     assert found.distance_m == pytest.approx(math.hypot(17.0, 3.1))
     assert found.distance_sigma_m > 1.5
-    assert scene_obstacle(track(20.0, 1.8), HERE, PATH, 10.0, 0.0).is_in_path
+    assert obstacle(track(20.0, 1.8), 10.0, 0.0).is_in_path
+
+
+def test_each_of_many_tracks_is_what_it_is_alone():
+    things = [track(20.0, 0.5, 2.0), track(12.0, -4.0), track(-5.0, 0.0)]
+    found = scene_obstacles(things, HERE, PATH, 10.0, 0.1)
+    for one, alone in zip(found, (obstacle(thing, 10.0, 0.1) for thing in things)):
+        assert (one.is_in_path, one.class_id) == (alone.is_in_path, alone.class_id)
+        assert one.distance_m == pytest.approx(alone.distance_m)
+        assert one.ttc_s == pytest.approx(alone.ttc_s, nan_ok=True)
+        assert one.centre_base_m == pytest.approx(alone.centre_base_m)
+    assert scene_obstacles([], HERE, PATH, 10.0, 0.1) == []
 
 
 def test_what_does_not_close_in_has_no_time_to_contact():
-    assert math.isnan(scene_obstacle(track(20.0, 0.0, 10.0), HERE, PATH, 10.0, 0.0).ttc_s)
+    assert math.isnan(obstacle(track(20.0, 0.0, 10.0), 10.0, 0.0).ttc_s)
 
 
 def test_what_both_have_seen_is_one_obstacle():
-    scene = scene_obstacle(track(20.0, 0.0), HERE, PATH, 10.0, 0.05)
+    scene = obstacle(track(20.0, 0.0), 10.0, 0.05)
     (found,) = joined([motion(17.4)], [scene])
     assert found.provenance is Provenance.BOTH
     assert (found.obstacle_id, found.class_id) == (3, 13)
@@ -77,7 +93,7 @@ def test_what_both_have_seen_is_one_obstacle():
 
 
 def test_what_only_one_has_seen_stays():
-    scene = scene_obstacle(track(20.0, 0.0), HERE, PATH, 10.0, 0.0)
+    scene = obstacle(track(20.0, 0.0), 10.0, 0.0)
     assert [one.provenance for one in joined([motion(9.0)], [scene])] == [Provenance.MOTION, Provenance.LEARNED]
     assert joined([motion(9.0)], [])[0].provenance is Provenance.MOTION
     beside = dataclasses.replace(scene, is_in_path=False)
