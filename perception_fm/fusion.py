@@ -43,7 +43,7 @@ def fuse(
     config: PerceptionConfig,
 ) -> Fused:
     """`scene` is None where no network runs: then motion alone says what is free. `watched`: all cameras."""
-    obstacles = tuple(motion_obstacle(track, report, frame) for track in report.tracks)
+    obstacles = by_motion = tuple(motion_obstacle(track, report, frame) for track in report.tracks)
     path = ground_path(report, frame, config)
     if frame.base_from_camera is None:
         return Fused(obstacles, path)
@@ -54,9 +54,10 @@ def fuse(
     else:
         pose = odom_from_base or RigidTransform.identity()
         learned = scene_obstacles(scene.tracks, pose, path, report.speed_mps, _scale_sigma(scene))
-        obstacles = joined(obstacles, learned)
-        grid = scene.grid
-    grid = with_obstacles(grid, obstacles, foot)
+        obstacles = joined(by_motion, learned)
+        grid = with_obstacles(scene.grid, learned, foot)
+    # What motion has seen as it has seen it: joined with a thing of the network it would have the box of that.
+    grid = with_obstacles(grid, by_motion, foot)
     if scene is not None:
         verified = min(verified, free_along_m(grid, path, reach))
     verified = min([verified, *(item.distance_m for item in obstacles if item.is_confirmed and item.is_in_path)])

@@ -1,4 +1,4 @@
-"""What motion knows, written into the grid: things that the network may not have seen, and road without a network."""
+"""Obstacles written into the grid: those of motion, which the network may not see; and road where no network is."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SUBPIXEL_BITS = 4
 
 
 def with_obstacles(grid: FreeSpaceGrid, obstacles: Sequence[Obstacle], foot_m: FloatArray) -> FreeSpaceGrid:
-    """Marks what motion has confirmed as occupied, and as unknown what lies behind it as seen from `foot_m` (2,).
+    """Marks what is confirmed as occupied, and as unknown what lies behind what motion has seen, from `foot_m` (2,).
 
     A painted wall looks like free road to the network; nothing behind it may stay free.
     """
-    chosen = [item for item in obstacles if _is_of_motion(item)]
+    chosen = [item for item in obstacles if _has_place(item)]
     if not chosen:
         return grid
     solid, hidden = np.zeros(grid.cells.shape, np.uint8), np.zeros(grid.cells.shape, np.uint8)
@@ -35,6 +35,8 @@ def with_obstacles(grid: FreeSpaceGrid, obstacles: Sequence[Obstacle], foot_m: F
     for item in chosen:
         corners = item.corners_m(_LEAST_DEPTH_M)
         _fill(solid, corners, grid)
+        if item.provenance is Provenance.LEARNED:
+            continue  # what the network sees behind its own things it has not called free
         away = corners - foot_m
         beyond = foot_m + away * (reach / np.maximum(np.hypot(*away.T), 1e-6))[:, None]
         shadow = cv2.convexHull(np.concatenate([corners, beyond]).astype(np.float32))
@@ -60,9 +62,9 @@ def with_verified_path(grid: FreeSpaceGrid, path: GroundPath, verified_m: float)
     return dataclasses.replace(grid, cells=cells, odds=odds)
 
 
-def _is_of_motion(item: Obstacle) -> bool:
+def _has_place(item: Obstacle) -> bool:
     is_known = bool(np.isfinite(item.centre_base_m[:2]).all()) and math.isfinite(item.size_m[1])
-    return item.is_confirmed and item.provenance is not Provenance.LEARNED and is_known
+    return item.is_confirmed and is_known
 
 
 def _fill(image: NDArray[np.uint8], corners_m: FloatArray, grid: FreeSpaceGrid) -> None:

@@ -18,6 +18,7 @@ from perception_fm.types import Obstacle, Provenance
 FloatArray = NDArray[np.float64]
 
 _SAME_SIGMAS = 3.0
+_SAME_SHARE = 0.5
 _SAME_M = 1.0  # a box has a rear, and the motion stage measures a plane somewhere on it
 _MOTION_FIELDS = (
     "ground_distance_m", "ground_distance_sigma_m", "slope_rad", "slope_sigma_rad", "planarity", "expansion",
@@ -117,7 +118,13 @@ def joined(motion: Sequence[Obstacle], scene: Sequence[Obstacle]) -> tuple[Obsta
 
 
 def _is_same(motion: Obstacle, scene: Obstacle) -> bool:
+    """At one distance, and one beside the other by no more than half of the narrower one: a car that stands before a
+    wall is none of its parts."""
     if not (scene.is_in_path and math.isfinite(motion.distance_m)):
+        return False
+    (right, left), (scene_right, scene_left) = (np.sort(one.corners_m()[:, 1])[[0, -1]] for one in (motion, scene))
+    overlap = min(left, scene_left) - max(right, scene_right)
+    if overlap < _SAME_SHARE * min(left - right, scene_left - scene_right):
         return False
     slack = _SAME_M + _SAME_SIGMAS * math.hypot(motion.distance_sigma_m, scene.distance_sigma_m)
     rear = scene.distance_m + float(np.nan_to_num(scene.size_m[0]))

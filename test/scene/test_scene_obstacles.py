@@ -96,6 +96,8 @@ def test_what_only_one_has_seen_stays():
     scene = obstacle(track(20.0, 0.0), 10.0, 0.0)
     assert [one.provenance for one in joined([motion(9.0)], [scene])] == [Provenance.MOTION, Provenance.LEARNED]
     assert joined([motion(9.0)], [])[0].provenance is Provenance.MOTION
+    aside = dataclasses.replace(scene, centre_base_m=scene.centre_base_m + np.array([0.0, 1.5, 0.0]))
+    assert len(joined([motion(17.2)], [aside])) == 2  # a car before a wall is none of its parts
     beside = dataclasses.replace(scene, is_in_path=False)
     assert len(joined([motion(17.2)], [beside])) == 2
 
