@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ FloatArray = NDArray[np.float64]
 
 FREE, OCCUPIED, UNKNOWN = 0, 100, -1
 """Values of `nav_msgs/OccupancyGrid`."""
+BLIND, OUTSIDE = 1, 255
+"""Further values of `FreeSpaceGrid.at`: unknown, but too near for any camera, and off the grid or unknown."""
 
 _OCCUPIED_ODDS = 2.2  # 90%: a standing point is seldom none
 _MOST_FREE_ODDS = 2.2
@@ -48,6 +51,26 @@ class FreeSpaceGrid:
     def __post_init__(self) -> None:
         for one in (self.cells, self.odds, self.is_blind):
             one.setflags(write=False)
+
+    def at(self, places: NDArray[np.int16]) -> NDArray[np.uint8]:
+        """State (H, W) of the cells at places (H, W, 2), column and row: `FREE`, `OCCUPIED`, `BLIND` or `OUTSIDE`."""
+        is_unseen = (self.cells == UNKNOWN) & self.is_blind
+        states = (self.cells + is_unseen.view(np.int8) * np.int8(BLIND - UNKNOWN)).view(np.uint8)
+        return _looked_up(states, places, OUTSIDE)
+
+    def odds_at(self, places: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Odds (H, W) at places (H, W, 2), column and row; 0 off the grid."""
+        return _looked_up(self.odds, places, 0.0)
+
+
+def _looked_up(values: NDArray[Any], places: NDArray[np.int16], otherwise: float) -> NDArray[Any]:
+    return np.asarray(cv2.remap(values, places, None, cv2.INTER_NEAREST, borderValue=otherwise))
+
+
+def places_of(column: NDArray[np.floating], row: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Cells (H, W, 2) as `FreeSpaceGrid.at` takes them, of columns and rows (H, W) that may have a fraction."""
+    cells = np.floor(np.stack(np.broadcast_arrays(column, row), axis=-1))
+    return np.asarray(np.clip(cells, -1, np.iinfo(np.int16).max), np.int16)
 
 
 def unknown_grid(range_m: float, resolution_m: float, foot_m: FloatArray) -> FreeSpaceGrid:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.geometry.path import ARC, swing_m, turn_rad
-from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
+from perception_fm.scene.free_grid import BLIND, FREE, FreeSpaceGrid, places_of
 
 FloatArray = NDArray[np.float64]
 
@@ -55,14 +55,9 @@ def free_along_m(grid: FreeSpaceGrid, path: GroundPath, max_range_m: float) -> f
     along = np.arange(0.5 * step, max_range_m, step)
     count = 2 * math.ceil(path.half_width_m / step) + 1
     across = np.linspace(-path.half_width_m, path.half_width_m, count)
-    places = path.points_m(along[:, None], across[None, :])
-    cells = np.floor((places - np.array(grid.origin_m)) / step).astype(np.intp)
-    rows, columns = grid.cells.shape
-    is_inside = (cells >= 0).all(axis=-1) & (cells[..., 0] < columns) & (cells[..., 1] < rows)
-    cells = np.where(is_inside[..., None], cells, 0)
-    state = np.where(is_inside, grid.cells[cells[..., 1], cells[..., 0]], UNKNOWN)
-    is_blind = grid.is_blind[cells[..., 1], cells[..., 0]] & is_inside & (state != OCCUPIED)
+    places = (path.points_m(along[:, None], across[None, :]) - np.array(grid.origin_m)) / step
+    state = grid.at(places_of(places[..., 0], places[..., 1]))
     is_free = (state == FREE).all(axis=1)
-    run = np.logical_and.accumulate(((state == FREE) | is_blind).all(axis=1))
+    run = np.logical_and.accumulate(((state == FREE) | (state == BLIND)).all(axis=1))
     known = np.flatnonzero(run & is_free)
     return float(along[known[-1]] + 0.5 * step) if len(known) else 0.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
+from perception_fm.scene.free_grid import BLIND, FREE, OCCUPIED, FreeSpaceGrid, places_of
 from perception_fm.scene.polar import Boundary
 
 FloatArray = NDArray[np.float64]
@@ -57,24 +57,24 @@ def sectors_of(
     count = max(1, round((left - right) / _SECTOR_RAD))
     width = (left - right) / count
     step = 0.5 * grid.resolution_m
-    cells, is_inside = _walk(grid.cells.shape, grid.resolution_m, grid.origin_m, origin_m, (right, width, count),
-                             round(max_range_m / step))  # fmt: skip
-    state = np.where(is_inside, grid.cells.ravel()[cells], np.int8(UNKNOWN))
-    is_blind = grid.is_blind.ravel()[cells] & is_inside
-    ranges = (np.arange(state.shape[1]) + 1.0) * step
+    places = _walk(grid.resolution_m, grid.origin_m, origin_m, (right, width, count), round(max_range_m / step))
+    state = grid.at(places)
     is_free, is_occupied = state == FREE, state == OCCUPIED
-    run = np.logical_and.accumulate(is_free | (is_blind & ~is_occupied), axis=1)
-    is_known = run & is_free
-    first = np.where(is_known.any(axis=1), ranges[np.argmax(is_known, axis=1)] - step, np.inf)
-    last = np.where(is_known, ranges, 0.0).max(axis=1)
-    nearest = np.where(is_occupied.any(axis=1), ranges[np.argmax(is_occupied, axis=1)] - step, np.inf)
-    least_odds = np.where(is_known, -grid.odds.ravel()[cells], np.inf).min(axis=1)
+    end = _first(~(is_free | (state == BLIND)))  # of what can be walked, in steps
+    number = np.arange(max(end.max(), 1), dtype=np.int16)
+    is_known = is_free[:, : len(number)] & (number < end[:, None])
+    is_found = is_known.any(axis=1)
+    first = np.where(is_found, _first(is_known) * step, np.inf)
+    last = np.where(is_known, number + 1, 0).max(axis=1) * step
+    nearest = np.where(is_occupied.any(axis=1), _first(is_occupied) * step, np.inf)
+    odds = grid.odds_at(places[:, : len(number)])
+    least_odds = -np.where(is_known, odds, np.float32(-np.inf)).max(axis=1)
     by_sector = (count, _RAYS)
     free, obstacle = last.reshape(by_sector).min(axis=1), nearest.reshape(by_sector).min(axis=1)
     is_any = free > 0.0
     is_met = is_any & (obstacle <= free + np.maximum(_GAP_M, _GAP_SHARE * free))
     boundary = np.where(is_met, Boundary.OBSTACLE, Boundary.UNKNOWN)
-    boundary = np.where(is_any & ~is_met & (free >= ranges[-1]), Boundary.FREE_END, boundary)
+    boundary = np.where(is_any & ~is_met & (free >= places.shape[1] * step), Boundary.FREE_END, boundary)
     odds = np.where(is_any, least_odds.reshape(by_sector).min(axis=1), np.nan)
     return FreeSpaceSectors(
         origin_m=origin_m,
@@ -109,23 +109,25 @@ def _span_rad(camera: CameraModel, base_from_camera: RigidTransform) -> tuple[fl
     return float(bearing[-1] + offset.min()), float(bearing[-1] + offset.max())
 
 
+def _first(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Index (N,) of the first True of each row of a mask (N, M), M where there is none."""
+    return np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1]).astype(np.int16)
+
+
 @lru_cache(maxsize=8)
 def _walk(
-    shape: tuple[int, int],
     resolution_m: float,
     corner_m: tuple[float, float],
     origin_m: tuple[float, float],
     sectors: tuple[float, float, int],
     steps: int,
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Flat index of the cell at each step of each ray (rays, steps), and whether the grid has it."""
+) -> NDArray[np.int16]:
+    """Column and row (rays, steps, 2) of the cell at each step of each ray."""
     right, width, count = sectors
     bearing = right + width / _RAYS * (np.arange(count * _RAYS) + 0.5)
     ranges = (np.arange(steps) + 0.5) * 0.5 * resolution_m
-    column = np.floor((origin_m[0] + np.cos(bearing)[:, None] * ranges - corner_m[0]) / resolution_m).astype(np.intp)
-    row = np.floor((origin_m[1] + np.sin(bearing)[:, None] * ranges - corner_m[1]) / resolution_m).astype(np.intp)
-    is_inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
-    cells = np.where(is_inside, row * shape[1] + column, 0)
-    for one in (cells, is_inside):
-        one.setflags(write=False)
-    return cells, is_inside
+    column = (origin_m[0] + np.cos(bearing)[:, None] * ranges - corner_m[0]) / resolution_m
+    row = (origin_m[1] + np.sin(bearing)[:, None] * ranges - corner_m[1]) / resolution_m
+    places = places_of(column, row)
+    places.setflags(write=False)
+    return places
