@@ -9,22 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import BLOCK_PX, COLUMNS
 from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, ROWS, BoxGeometry
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+FAR_M = 80.0
+"""As far as learned depths are trained and judged (docs/model_card.md)."""
+
 _EDGE_CELLS = 0.5  # a cell whose centre is this far inside lies inside as a whole
 
 
 @dataclass(frozen=True, eq=False)
 class BoxCells:
-    """N cells: `rows`, `columns` (N,) of the grid, `depth_m` (N,) of the plane along optical z."""
+    """N cells: `rows`, `columns` (N,) of the grid.
+
+    `depth_m` (N,): of the plane along optical z. `free_m` (N,): what would be seen there if the road went on, at most
+    `FAR_M`, which stands for sky and whatever ends the road.
+    """
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     depth_m: FloatArray
+    free_m: FloatArray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -34,10 +43,10 @@ class BoxCells:
         return values[self.rows, self.columns]
 
 
-_NONE = BoxCells(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
+_NONE = BoxCells(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
 
 
-def cells_in_box(camera: CameraModel, box: BoxGeometry, is_upright: Mask) -> BoxCells:
+def cells_in_box(camera: CameraModel, box: BoxGeometry, road: PlaneEstimate, is_upright: Mask) -> BoxCells:
     """Cells of the grid `camera` wholly inside the cross-section `box`, in its blocks `is_upright` (ROWS, COLUMNS).
 
     None where the box is not before the camera or its shape is not finite. The caller leaves out the lowest blocks: the
@@ -66,8 +75,9 @@ def cells_in_box(camera: CameraModel, box: BoxGeometry, is_upright: Mask) -> Box
     block_column = np.clip((u + 0.5) / BLOCK_PX, 0, COLUMNS - 1).astype(np.intp)
     inside &= is_upright[block_row, block_column]
     rows, columns = rows[inside], columns[inside]
-    inverse = box.upright[0] * (columns - camera.cx) / camera.fx + box.upright[1] * (rows - camera.cy) / camera.fy
+    rays = np.column_stack([(columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy])
     with np.errstate(divide="ignore"):
-        depth = 1.0 / (inverse + box.upright[2])
+        depth = 1.0 / (rays @ box.upright[:2] + box.upright[2])
+    free = 1.0 / np.maximum(road.inverse_depth(rays), 1.0 / FAR_M)
     is_ahead = np.isfinite(depth) & (depth > 0.0)
-    return BoxCells(rows[is_ahead], columns[is_ahead], depth[is_ahead])
+    return BoxCells(rows[is_ahead], columns[is_ahead], depth[is_ahead], free[is_ahead])

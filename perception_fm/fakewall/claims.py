@@ -6,6 +6,7 @@ here", both for a single frame (docs/fakewall.md has the derivations).
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -21,12 +22,11 @@ from perception_fm.scene.points import ROAD_LABEL, SKY_LABEL
 
 FloatArray = NDArray[np.float64]
 
-SEES_PAST = math.log(2.0)
-"""ln(learned depth / depth of the plane) at which the learned depth implies half the expansion that was measured."""
+SEES_PAST = 0.5
+"""Share of the way, in ln(depth), from the plane to free road, from which on the learned depth speaks for free road."""
 
 LEAST_CELLS = 4  # of a box: a median of fewer is at the mercy of two cells
 LEAST_SHARE_VALID = 0.5  # of the box's cells: depth that is mostly missing says nothing about the box
-_CLAIMED = 2.0 * SEES_PAST  # what a believer is expected to say: four times as far; the two tie at SEES_PAST
 _MOST_POINTS = 64  # of the covariance: its mean over a box is known to a per cent from as many
 _CORRELATED_CELLS = 4.0  # labels come from features at half the grid's resolution and from upsampling: 2 x 2 agree
 _LEAST_CONFIDENCE = 128  # of 255, as for the road that the ground is fitted to
@@ -72,33 +72,42 @@ class Look:
 def depth_look(
     dense: DensePrediction, cells: BoxCells, sigma_share: float, scale: MetricScale, error: DepthErrorModel | None
 ) -> Look | None:
-    """ln(learned depth / depth of the plane), median over the cells, corrected by the measured scale; its sigma.
+    """How far the learned depth sees past the plane: 0 is the plane, 1 the road going on; and its sigma.
 
-    `sigma_share`: standard deviation of the plane's depth over it. None where too few cells have a depth. The median
-    holds while fewer than half of the cells show something else.
+    The slope of ln(learned / plane) over ln(free / plane) by least absolute deviations, which holds while the smaller
+    half of the cells (weighed by the latter) shows something else. `sigma_share`: standard deviation of the plane's
+    depth over it. None where too few cells have a depth, or where free road would be no farther than the plane.
     """
-    if dense.depth_m is None or len(cells) < LEAST_CELLS:
+    if dense.depth_m is None or len(cells) < LEAST_CELLS or not 0.0 <= sigma_share < math.inf:
         return None
     learned = cells.of(dense.depth_m).astype(np.float64)
+    free = np.log(cells.free_m / cells.depth_m)
     is_valid = np.isfinite(learned) & (learned > 0.0)
-    if is_valid.sum() < max(LEAST_CELLS, LEAST_SHARE_VALID * len(cells)) or not sigma_share >= 0.0:
+    is_told = is_valid & (free > 0.0)
+    if is_valid.sum() < LEAST_SHARE_VALID * len(cells) or is_told.sum() < LEAST_CELLS:
         return None
-    difference = float(np.median(np.log(learned[is_valid] / cells.depth_m[is_valid])))
-    model = CAUTIOUS_DEPTH_ERROR if error is None else error
-    chosen = np.flatnonzero(is_valid)
+    chosen = np.flatnonzero(is_told)
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_POINTS)).astype(np.intp)]
-    variance = _mean_log_variance(dense, cells, chosen, learned, model)
+    model = CAUTIOUS_DEPTH_ERROR if error is None else error
     shift, explained = _known_scale(scale, model.scale_variance)
-    difference, variance = difference - shift, variance - explained + sigma_share**2
-    if not (math.isfinite(difference) and math.isfinite(variance) and variance > 0.0):
-        return None
-    return Look(difference, math.sqrt(variance))
+    past, free = np.log(learned[chosen] / cells.depth_m[chosen]) - shift, free[chosen]
+    moments = _log_moments(dense, cells, chosen, learned, model) + sigma_share**2 - explained
+    weight = free / (free @ free)
+    sigma = math.sqrt(max(float(weight @ moments @ weight), 0.0))
+    value = _weighted_median(past / free, free)
+    return Look(value, sigma) if sigma > 0.0 and math.isfinite(value) else None
 
 
-def _mean_log_variance(
+def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(total, 0.5 * total[-1])]])
+
+
+def _log_moments(
     dense: DensePrediction, cells: BoxCells, chosen: NDArray[np.intp], learned: FloatArray, model: DepthErrorModel
-) -> float:
-    """Second moment of the error of the mean ln(depth) over the chosen cells."""
+) -> FloatArray:
+    """(N, N) second moments of the errors of ln(depth) of the chosen cells."""
     depth = learned[chosen]
     position = np.column_stack([cells.columns[chosen], cells.rows[chosen]]) / dense.camera.width
     log_variance = None
@@ -107,7 +116,7 @@ def _mean_log_variance(
         if (share > 0.0).all() and np.isfinite(share).all():
             log_variance = 2.0 * np.log(share)
     points = DepthPoints(position, depth, None, log_variance)
-    return float((model.inverse_depth_covariance(points) * np.outer(depth, depth)).mean())
+    return np.asarray(model.inverse_depth_covariance(points) * np.outer(depth, depth))
 
 
 def _known_scale(scale: MetricScale, prior_variance: float) -> tuple[float, float]:
@@ -120,8 +129,8 @@ def _known_scale(scale: MetricScale, prior_variance: float) -> tuple[float, floa
 
 
 def depth_log_ratio(look: Look) -> float:
-    """Of a claim of four times the distance against agreement; only where the effect size is surely over one half."""
-    ratio = _CLAIMED * (look.value - SEES_PAST) / look.sigma**2
+    """Of the road going on against the plane; for it only where the effect size is surely over one half."""
+    ratio = (look.value - SEES_PAST) / look.sigma**2
     return ratio if ratio <= 0.0 or look.value - look.sigma > SEES_PAST else 0.0
 
 
@@ -141,8 +150,8 @@ def range_look(
     apart = abs(range_m - plane_m)
     if not (range_m > 0.0 and range_sigma_m >= 0.0 and apart <= 3.0 * math.hypot(plane_sigma_m, range_sigma_m)):
         return None
-    look = depth_look(dense, cells, range_sigma_m / range_m, scale, error)
-    return None if look is None else Look(look.value - math.log(range_m / plane_m), look.sigma)
+    moved = dataclasses.replace(cells, depth_m=cells.depth_m * (range_m / plane_m))
+    return depth_look(dense, moved, range_sigma_m / range_m, scale, error)
 
 
 def label_look(dense: DensePrediction, cells: BoxCells) -> Look | None:

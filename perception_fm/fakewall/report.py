@@ -26,10 +26,10 @@ _FLAGS = {
 }
 # Value from which a cue speaks for the claim, and its words.
 _WORDS = {
-    Cue.DEPTH_CONTRADICTION: (SEES_PAST, "1", "learned depth is {:.2f} times that of the surface"),
+    Cue.DEPTH_CONTRADICTION: (SEES_PAST, "1", "learned depth lies {:.0%} of the way from the surface to free road"),
     Cue.SEMANTICS: (0.5, "1", "{:.0%} of the surface is called road or sky"),
     Cue.PAINTED_SURFACE: (0.0, "1", "mean log odds of a print {:+.1f}"),
-    Cue.RANGE: (SEES_PAST, "1", "learned depth is {:.2f} times what the range sensor measures"),
+    Cue.RANGE: (SEES_PAST, "1", "learned depth lies {:.0%} of the way from the measured range to free road"),
 }
 
 
@@ -73,5 +73,4 @@ def _evidence(cue: Cue, known: CueMemory) -> Evidence:
         return Evidence(cue)
     threshold, unit, words = _WORDS[cue]
     value = known.mean.value
-    said = math.exp(min(value, 20.0)) if threshold == SEES_PAST else value
-    return Evidence(cue, True, known.log_ratio, value, known.mean.sigma, threshold, unit, words.format(said))
+    return Evidence(cue, True, known.log_ratio, value, known.mean.sigma, threshold, unit, words.format(value))

@@ -230,7 +230,8 @@ def _looks(
     measured: RangeReading | None,
 ) -> list[tuple[Cue, Look | None]]:
     """What each cue says about the track in this frame."""
-    cells = cells_in_box(dense.camera, box, suspect.is_upright)
+    assert report.road is not None
+    cells = cells_in_box(dense.camera, box, report.road, suspect.is_upright)
     distance, sigma = track.distance_m(report.odometer_m), track.distance_sigma_m(report.odometer_m)
     if report.scale_source is ScaleSource.CAMERA_HEIGHT:
         sigma = math.hypot(sigma, SPEED_SIGMA_SHARE * distance)
