@@ -43,6 +43,7 @@ def fuse(
     config: PerceptionConfig,
 ) -> Fused:
     """`scene` is None where no network runs: then motion alone says what is free. `watched`: all cameras."""
+    learned: list[Obstacle] = []
     obstacles = by_motion = tuple(motion_obstacle(track, report, frame) for track in report.tracks)
     path = ground_path(report, frame, config)
     if frame.base_from_camera is None:
@@ -55,9 +56,9 @@ def fuse(
         pose = odom_from_base or RigidTransform.identity()
         learned = scene_obstacles(scene.tracks, pose, path, report.speed_mps, _scale_sigma(scene))
         obstacles = joined(by_motion, learned)
-        grid = with_obstacles(scene.grid, learned, foot)
+        grid = scene.grid
     # What motion has seen as it has seen it: joined with a thing of the network it would have the box of that.
-    grid = with_obstacles(grid, by_motion, foot)
+    grid = with_obstacles(grid, (*learned, *by_motion), foot)
     if scene is not None:
         verified = min(verified, free_along_m(grid, path, reach))
     verified = min([verified, *(item.distance_m for item in obstacles if item.is_confirmed and item.is_in_path)])

@@ -7,7 +7,7 @@ Optical frame: x right, y down, z forward. Base frame: x forward, y left, z up, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
@@ -66,7 +66,9 @@ class ScaleSource(str, Enum):
 
 def frozen_array(values: NDArray[np.generic], shape: tuple[int | None, ...], name: str) -> NDArray[np.generic]:
     """A read-only view of `values`, after its shape was checked (None matches any length)."""
-    if values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape)):
+    if values.shape != shape and (
+        values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape))
+    ):
         raise PerceptionError(f"{name} must have shape {shape}, got {values.shape}")
     view: NDArray[np.generic] = values.view()
     view.setflags(write=False)
@@ -221,6 +223,14 @@ class Obstacle:
     def corners_m(self, least_side_m: float = 0.0) -> FloatArray:
         """Corners (4, 2) of its box on the ground, base frame; an unknown side counts as the least."""
         return box_corners_m(self.centre_base_m, self.size_m, self.yaw_rad, least_side_m)
+
+
+def obstacle_corners_m(obstacles: Sequence[Obstacle], least_side_m: float = 0.0) -> FloatArray:
+    """Corners (N, 4, 2) of all their boxes, each as `Obstacle.corners_m` has them."""
+    if not obstacles:
+        return np.empty((0, 4, 2))
+    centres, sizes = (np.array([getattr(one, name) for one in obstacles]) for name in ("centre_base_m", "size_m"))
+    return box_corners_m(centres, sizes, np.array([one.yaw_rad for one in obstacles]), least_side_m)
 
 
 @dataclass(frozen=True, eq=False)

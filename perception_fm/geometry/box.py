@@ -18,6 +18,5 @@ def box_corners_m(
     A side that is not known (NaN) counts as the least.
     """
     sides = 0.5 * np.fmax(size_m[..., None, :2], least_side_m) * _SIGNS
-    cosine, sine = np.cos(yaw_rad), np.sin(yaw_rad)
-    turn = np.moveaxis(np.array([[cosine, sine], [-sine, cosine]]), (0, 1), (-2, -1))
-    return np.asarray(centre_m[..., None, :2] + sides @ turn)
+    turned = sides.view(np.complex128) * np.exp(1j * np.asarray(yaw_rad))[..., None, None]
+    return np.asarray(centre_m[..., None, :2] + turned.view(np.float64))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -75,10 +76,15 @@ def places_of(column: NDArray[np.floating], row: NDArray[np.floating]) -> NDArra
 
 def unknown_grid(range_m: float, resolution_m: float, foot_m: FloatArray) -> FreeSpaceGrid:
     """A grid of which nothing is known, around a camera above `foot_m` (x, y)."""
+    return _unknown_grid(range_m, resolution_m, (float(foot_m[0]), float(foot_m[1])))
+
+
+@lru_cache(maxsize=8)
+def _unknown_grid(range_m: float, resolution_m: float, foot_m: tuple[float, float]) -> FreeSpaceGrid:
     half = math.ceil(range_m / resolution_m) + 2
     start = -half * resolution_m
     place = start + (np.arange(2 * half) + 0.5) * resolution_m
-    is_blind = np.hypot(place[None, :] - foot_m[0], place[:, None] - foot_m[1]) < _vehicle_m(foot_m)
+    is_blind = np.hypot(place[None, :] - foot_m[0], place[:, None] - foot_m[1]) < _vehicle_m(np.array(foot_m))
     cells = np.full(is_blind.shape, UNKNOWN, np.int8)
     return FreeSpaceGrid(cells, np.zeros(cells.shape, np.float32), is_blind, resolution_m, (start, start))
 

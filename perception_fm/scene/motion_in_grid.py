@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
 from perception_fm.scene.path import GroundPath
-from perception_fm.types import Obstacle, Provenance
+from perception_fm.types import Obstacle, Provenance, obstacle_corners_m
 
 FloatArray = NDArray[np.float64]
 
@@ -31,20 +31,22 @@ def with_obstacles(grid: FreeSpaceGrid, obstacles: Sequence[Obstacle], foot_m: F
     if not chosen:
         return grid
     solid, hidden = np.zeros(grid.cells.shape, np.uint8), np.zeros(grid.cells.shape, np.uint8)
+    boxes = obstacle_corners_m(chosen, _LEAST_DEPTH_M)
+    _fill(solid, boxes, grid)
+    # What the network sees behind its own things it has not called free.
+    by_motion = [item.provenance is not Provenance.LEARNED for item in chosen]
     reach = 2.0 * grid.resolution_m * max(grid.cells.shape)
-    for item in chosen:
-        corners = item.corners_m(_LEAST_DEPTH_M)
-        _fill(solid, corners, grid)
-        if item.provenance is Provenance.LEARNED:
-            continue  # what the network sees behind its own things it has not called free
+    for corners in boxes[by_motion]:
         away = corners - foot_m
         beyond = foot_m + away * (reach / np.maximum(np.hypot(*away.T), 1e-6))[:, None]
         shadow = cv2.convexHull(np.concatenate([corners, beyond]).astype(np.float32))
-        _fill(hidden, shadow[:, 0].astype(np.float64), grid)
+        _fill(hidden, shadow[None, :, 0].astype(np.float64), grid)
     cells, odds = grid.cells.copy(), grid.odds.copy()
     beside = cv2.dilate(solid, np.ones((3, 3), np.uint8)) | hidden
-    cells[(beside > 0) & (cells == FREE)] = UNKNOWN
-    cells[solid > 0], odds[solid > 0] = OCCUPIED, _OCCUPIED_ODDS
+    np.copyto(cells, UNKNOWN, where=(beside > 0) & (cells == FREE))
+    is_solid = solid > 0
+    np.copyto(cells, OCCUPIED, where=is_solid)
+    np.copyto(odds, _OCCUPIED_ODDS, where=is_solid)
     return dataclasses.replace(grid, cells=cells, odds=odds)
 
 
@@ -52,14 +54,24 @@ def with_verified_path(grid: FreeSpaceGrid, path: GroundPath, verified_m: float)
     """Marks the verified path as free where nothing is known: for a vehicle that has no network."""
     if verified_m <= 0.0:
         return grid
-    rows, columns = np.indices(grid.cells.shape)
-    places = np.array(grid.origin_m) + grid.resolution_m * (np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5)
+    part = _around(grid, path, verified_m)
+    row, column = np.mgrid[part]
+    places = np.array(grid.origin_m) + grid.resolution_m * (np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5)
     along, left = path.along_and_left_m(places)
     inside = (along > 0.0) & (along <= verified_m) & (np.abs(left) <= path.half_width_m)
-    inside = inside.reshape(grid.cells.shape) & (grid.cells == UNKNOWN)
+    inside = inside.reshape(row.shape) & (grid.cells[part] == UNKNOWN)
     cells, odds = grid.cells.copy(), grid.odds.copy()
-    cells[inside], odds[inside] = FREE, _STRIP_ODDS
+    cells[part][inside], odds[part][inside] = FREE, _STRIP_ODDS
     return dataclasses.replace(grid, cells=cells, odds=odds)
+
+
+def _around(grid: FreeSpaceGrid, path: GroundPath, length_m: float) -> tuple[slice, slice]:
+    """Rows and columns that hold the first part of the path."""
+    middle = path.points_m(np.linspace(0.0, length_m, math.ceil(length_m / grid.resolution_m) + 1))
+    margin = path.half_width_m + grid.resolution_m
+    ends = np.array([middle.min(axis=0) - margin, middle.max(axis=0) + margin]) - np.array(grid.origin_m)
+    (left, low), (right, high) = np.clip(ends / grid.resolution_m + [[0.0], [1.0]], 0, grid.cells.shape[::-1])
+    return slice(int(low), int(high)), slice(int(left), int(right))
 
 
 def _has_place(item: Obstacle) -> bool:
@@ -68,6 +80,7 @@ def _has_place(item: Obstacle) -> bool:
 
 
 def _fill(image: NDArray[np.uint8], corners_m: FloatArray, grid: FreeSpaceGrid) -> None:
-    """Sets the cells that a convex polygon (N, 2) of the base frame touches."""
+    """Sets the cells that convex polygons (P, N, 2) of the base frame touch."""
     cells = (corners_m - np.array(grid.origin_m)) / grid.resolution_m - 0.5
-    cv2.fillConvexPoly(image, np.rint(cells * (1 << _SUBPIXEL_BITS)).astype(np.int32), 1, shift=_SUBPIXEL_BITS)
+    for polygon in np.rint(cells * (1 << _SUBPIXEL_BITS)).astype(np.int32):
+        cv2.fillConvexPoly(image, polygon, 1, shift=_SUBPIXEL_BITS)

@@ -111,7 +111,7 @@ def _span_rad(camera: CameraModel, base_from_camera: RigidTransform) -> tuple[fl
 
 def _first(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Index (N,) of the first True of each row of a mask (N, M), M where there is none."""
-    return np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1]).astype(np.int16)
+    return np.asarray(np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1]), np.int16)
 
 
 @lru_cache(maxsize=8)
