@@ -25,6 +25,10 @@ FloatArray = NDArray[np.float64]
 SEES_PAST = 0.5
 """Share of the way, in ln(depth), from the plane to free road, from which on the learned depth speaks for free road."""
 
+LEAST_SIGMA = 0.25
+"""Of the mean ln(depth) of a box, whatever was fitted: on another domain depths are off by up to a smooth 30%, and with
+this floor fewer than one such depth in a thousand names a wall."""
+
 LEAST_CELLS = 4  # of a box: a median of fewer is at the mercy of two cells
 LEAST_SHARE_VALID = 0.5  # of the box's cells: depth that is mostly missing says nothing about the box
 _MOST_POINTS = 64  # of the covariance: its mean over a box is known to a per cent from as many
@@ -93,9 +97,9 @@ def depth_look(
     past, free = np.log(learned[chosen] / cells.depth_m[chosen]) - shift, free[chosen]
     moments = _log_moments(dense, cells, chosen, learned, model) + sigma_share**2 - explained
     weight = free / (free @ free)
-    sigma = math.sqrt(max(float(weight @ moments @ weight), 0.0))
+    sigma = max(math.sqrt(max(float(weight @ moments @ weight), 0.0)), LEAST_SIGMA * float(weight.sum()))
     value = _weighted_median(past / free, free)
-    return Look(value, sigma) if sigma > 0.0 and math.isfinite(value) else None
+    return Look(value, sigma) if math.isfinite(value) and math.isfinite(sigma) else None
 
 
 def _weighted_median(values: FloatArray, weights: FloatArray) -> float:

@@ -33,17 +33,18 @@ _WORDS = {
 }
 
 
-def contradiction_of(suspect: Suspect) -> Contradiction:
-    """All cues of one suspect."""
+def contradiction_of(suspect: Suspect, is_confirmed: bool) -> Contradiction:
+    """All cues of one suspect. A name shows while motion confirms the track, also one that took a named one's place."""
+    is_fake_wall = suspect.is_named and is_confirmed
     total = suspect.log_ratio
     flags = Anomaly.NONE
     for cue, known in suspect.cues.items():
         if known.log_ratio >= STRANGE:
             flags |= _FLAGS[cue]
     has_spoken = any(known.mean is not None for known in suspect.cues.values())
-    score = 1.0 if suspect.is_named else min(1.0, max(0.0, total / NAME)) if has_spoken else math.nan
+    score = 1.0 if is_fake_wall else min(1.0, max(0.0, total / NAME)) if has_spoken else math.nan
     evidence = tuple(_evidence(cue, known) for cue, known in suspect.cues.items())
-    return Contradiction(suspect.is_named, total, flags, score, evidence)
+    return Contradiction(is_fake_wall, total, flags, score, evidence)
 
 
 def nothing_said() -> tuple[Evidence, ...]:

@@ -138,7 +138,9 @@ class FakeWallStage:
         learned: Sequence[Obstacle],
         flat: frozenset[int],
     ) -> FakeWallFinding:
-        by_track = {track.track_id: contradiction_of(self._suspects[track.track_id]) for track in tracks}
+        by_track = {
+            track.track_id: contradiction_of(self._suspects[track.track_id], track.is_confirmed) for track in tracks
+        }
         standing = next((track for track in tracks if track.is_confirmed), None)
         in_path = [one for one in learned if one.is_confirmed and one.is_in_path and math.isfinite(one.distance_m)]
         nearest = min(in_path, key=lambda one: one.distance_m, default=None)
