@@ -27,11 +27,11 @@ SEES_PAST = 0.5
 
 LEAST_SIGMA = 0.25
 """Of the mean ln(depth) of a box, whatever was fitted: on another domain depths are off by up to a smooth 30%, and with
-this floor fewer than one such depth in a thousand names a wall."""
+this floor one such depth in a thousand, seen as it is for as long as you like, names a wall (docs/fakewall.md)."""
 
 LEAST_CELLS = 4  # of a box: a median of fewer is at the mercy of two cells
 LEAST_SHARE_VALID = 0.5  # of the box's cells: depth that is mostly missing says nothing about the box
-_MOST_POINTS = 64  # of the covariance: its mean over a box is known to a per cent from as many
+_MOST_POINTS = 64  # of the covariance, which has the square of it; errors that are smooth need no more
 _CORRELATED_CELLS = 4.0  # labels come from features at half the grid's resolution and from upsampling: 2 x 2 agree
 _LEAST_CONFIDENCE = 128  # of 255, as for the road that the ground is fitted to
 # Share of an upright thing's cells that a network calls road or sky. Road and sky are right in 90.7% and 91.7% on the
