@@ -57,6 +57,8 @@ def cells_in_box(camera: CameraModel, box: BoxGeometry, road: PlaneEstimate, is_
     corners = grid_from_patch @ ends
     if not np.isfinite(corners).all() or corners[2].min() <= 0.0 or not is_upright.any():
         return _NONE
+    if np.linalg.det(grid_from_patch) == 0.0:  # seen edge-on
+        return _NONE
     pixels = corners[:2] / corners[2]
     left, top = (max(0, math.ceil(float(low))) for low in pixels.min(axis=1))
     right = min(camera.width - 1, math.floor(float(pixels[0].max())))

@@ -75,7 +75,8 @@ class FakeWallStage:
         obstacles of the frame; those that only the network has seen can be flat phantoms. `measured`: None without a
         sensor.
         """
-        dt_s = 0.0 if self._stamp_ns is None else min((frame.stamp_ns - self._stamp_ns) * 1e-9, _LONGEST_GAP_S)
+        since_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
+        dt_s = min(max(since_s, 0.0), _LONGEST_GAP_S)
         self._stamp_ns = frame.stamp_ns
         tracks = self._followed(report, frame)
         scale = MetricScale() if scale is None else scale

@@ -59,5 +59,10 @@ def test_a_box_beside_the_image_has_no_cells():
     assert len(cells_in_box(CAMERA, aside, ROAD, ALL)) == 0
 
 
+def test_a_box_that_is_seen_edge_on_has_no_cells():
+    flat = np.array([[0.0, 0.0, 0.0], [0.0, 0.1, 0.0], [0.1, 0.0, 10.0]])
+    assert len(cells_in_box(CAMERA, BoxGeometry(10.0, flat, box_at(10.0).upright), ROAD, ALL)) == 0
+
+
 def test_no_upright_block_no_cell():
     assert len(cells_in_box(CAMERA, box_at(10.0), ROAD, ~ALL)) == 0

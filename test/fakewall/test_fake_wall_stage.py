@@ -233,6 +233,12 @@ class TestOverTime:
             found = stage.update(wall.report(number), wall.frames[number], opinion(street)(number))
         assert found.state is PathState.OBSTACLE
 
+    def test_a_stamp_that_goes_back_adds_nothing(self, wall, street):
+        stage = FakeWallStage(PerceptionConfig())
+        for number in reversed(FRAMES):
+            found = stage.update(wall.report(number), wall.frames[number], opinion(street)(number))
+        assert not any(claim.is_fake_wall for claim in found.by_track.values())
+
     def test_many_frames_of_one_picture_are_one_look(self, wall):
         """A doubtful depth that stays as it is never adds up to a name."""
         number, stage = 30, FakeWallStage(PerceptionConfig())
