@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -35,34 +36,42 @@ _ARROW_WIDTHS_M = (0.15, 0.4, 0.5)  # shaft, head, length of the head
 
 def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
     """Markers in the base frame. Each frame replaces the last one's; all of them expire after `stale_after_s`."""
-    markers = [_marker(result, config, "", Marker.CUBE)]
+    blank = _blank(result, config)
+    markers = [_marker(blank, "", Marker.CUBE)]
     markers[0].action = Marker.DELETEALL
-    markers.append(_text(result, config))
+    markers.append(_text(blank, result))
     if result.sectors is not None and (result.sectors.free_m > 0.0).any():
-        markers.append(_fan(result, config, result.sectors))
+        markers.append(_fan(blank, result.sectors))
     if result.verified_free_distance_m > 0.0:
-        markers.append(_strip(result, config))
+        markers.append(_strip(blank, result, config))
     for item in result.obstacles:
         if np.isfinite(item.centre_base_m).all():
-            markers.append(_box(result, config, item))
+            markers.append(_box(blank, item))
             if item.is_confirmed and not is_structure(item):
-                markers.append(_label(result, config, item))
+                markers.append(_label(blank, item))
             if speed_mps(item) > 0.0:
-                markers.append(_arrow(result, config, item))
+                markers.append(_arrow(blank, item))
     return MarkerArray(markers=markers)
 
 
-def _marker(result: PerceptionResult, config: NodeConfig, namespace: str, kind: int) -> Marker:
+def _blank(result: PerceptionResult, config: NodeConfig) -> Marker:
+    """What all markers of a frame have in common."""
     whole, part = divmod(config.stale_after_s, 1.0)
-    marker = Marker(header=base_header(result, config), ns=namespace, type=kind, action=Marker.ADD)
+    marker = Marker(header=base_header(result, config), action=Marker.ADD)
     marker.lifetime = Duration(sec=int(whole), nanosec=int(part * 1e9))
-    marker.pose = Pose()
     return marker
 
 
-def _text(result: PerceptionResult, config: NodeConfig) -> Marker:
-    marker = _marker(result, config, "state", Marker.TEXT_VIEW_FACING)
-    marker.pose.position = Point(x=0.0, y=0.0, z=_TEXT_ABOVE_M)
+def _marker(blank: Marker, namespace: str, kind: int) -> Marker:
+    """A copy that shares its parts: a marker made anew makes a dozen messages that nobody needs."""
+    marker = copy.copy(blank)
+    marker.ns, marker.type = namespace, kind
+    return marker
+
+
+def _text(blank: Marker, result: PerceptionResult) -> Marker:
+    marker = _marker(blank, "state", Marker.TEXT_VIEW_FACING)
+    marker.pose = Pose(position=Point(x=0.0, y=0.0, z=_TEXT_ABOVE_M))
     marker.scale = Vector3(x=0.0, y=0.0, z=_TEXT_HEIGHT_M)
     marker.color = _TEXT
     marker.text = f"{result.state.name} {result.verified_free_distance_m:.0f} m"
@@ -71,45 +80,43 @@ def _text(result: PerceptionResult, config: NodeConfig) -> Marker:
     return marker
 
 
-def _strip(result: PerceptionResult, config: NodeConfig) -> Marker:
+def _strip(blank: Marker, result: PerceptionResult, config: NodeConfig) -> Marker:
     count = max(2, math.ceil(result.verified_free_distance_m / _STRIP_STEP_M) + 1)
     along_m = np.linspace(0.0, result.verified_free_distance_m, count)
     half_width_m = 0.5 * config.vehicle.width_m
     left, right = (path_points_m(result, along_m, side_m) for side_m in (half_width_m, -half_width_m))
     quads = np.stack([left[:-1], right[:-1], right[1:], left[1:]], axis=1)
-    return _ground(result, config, "free_path", quads, _STRIP_ABOVE_M, _FREE)
+    return _ground(blank, "free_path", quads, _STRIP_ABOVE_M, _FREE)
 
 
-def _fan(result: PerceptionResult, config: NodeConfig, sectors: FreeSpaceSectors) -> Marker:
+def _fan(blank: Marker, sectors: FreeSpaceSectors) -> Marker:
     """What is free between the nearest ground that is shown and the end of each sector."""
     is_free = sectors.free_m > sectors.near_m
     edges = sectors.bearing_rad[is_free, None] + 0.5 * sectors.width_rad * np.array([1.0, -1.0, -1.0, 1.0])
     near, free = sectors.near_m[is_free], sectors.free_m[is_free]
     away = np.stack([near, near, free, free], axis=1)[..., None] * np.stack([np.cos(edges), np.sin(edges)], axis=-1)
-    return _ground(result, config, "free_sectors", np.array(sectors.origin_m) + away, 0.0, _FREE_SECTORS)
+    return _ground(blank, "free_sectors", np.array(sectors.origin_m) + away, 0.0, _FREE_SECTORS)
 
 
-def _ground(
-    result: PerceptionResult, config: NodeConfig, name: str, quads_m: FloatArray, height_m: float, colour: ColorRGBA
-) -> Marker:
+def _ground(blank: Marker, name: str, quads_m: FloatArray, height_m: float, colour: ColorRGBA) -> Marker:
     """Quadrangles (N, 4, 2) on the ground, whose corners go round, as one list of triangles."""
-    marker = _marker(result, config, name, Marker.TRIANGLE_LIST)
+    marker = _marker(blank, name, Marker.TRIANGLE_LIST)
     marker.scale = Vector3(x=1.0, y=1.0, z=1.0)
     marker.color = colour
-    corners = quads_m[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 2).tolist()
-    marker.points = [Point(x=x, y=y, z=height_m) for x, y in corners]
+    quads = ([Point(x=x, y=y, z=height_m) for x, y in quad] for quad in quads_m.tolist())
+    marker.points = [corner for a, b, c, d in quads for corner in (a, b, c, a, c, d)]
     return marker
 
 
-def _of_obstacle(result: PerceptionResult, config: NodeConfig, item: Obstacle, namespace: str, kind: int) -> Marker:
-    marker = _marker(result, config, namespace, kind)
+def _of_obstacle(blank: Marker, item: Obstacle, namespace: str, kind: int) -> Marker:
+    marker = _marker(blank, namespace, kind)
     # Marker ids are int32 and obstacle ids uint32.
     marker.id = item.obstacle_id & 0x7FFFFFFF
     return marker
 
 
-def _box(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
-    marker = _of_obstacle(result, config, item, "obstacles", Marker.CUBE)
+def _box(blank: Marker, item: Obstacle) -> Marker:
+    marker = _of_obstacle(blank, item, "obstacles", Marker.CUBE)
     marker.pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
     length, width, height = (value if value > _THINNEST_M else _THINNEST_M for value in item.size_m.tolist())
     marker.scale = Vector3(x=length, y=width, z=height)
@@ -119,26 +126,28 @@ def _box(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker
     return marker
 
 
-def _label(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
+def _label(blank: Marker, item: Obstacle) -> Marker:
     """Name, distance and speed above the box."""
-    marker = _of_obstacle(result, config, item, "obstacle_labels", Marker.TEXT_VIEW_FACING)
-    x, y, z = (float(value) for value in item.centre_base_m)
-    top = z + 0.5 * float(np.nan_to_num(item.size_m[2]))
-    marker.pose.position = Point(x=x, y=y, z=top + _LABEL_ABOVE_M)
+    marker = _of_obstacle(blank, item, "obstacle_labels", Marker.TEXT_VIEW_FACING)
+    x, y, z = item.centre_base_m.tolist()
+    height = float(item.size_m[2])
+    top = z + 0.5 * (0.0 if math.isnan(height) else height)
+    marker.pose = Pose(position=Point(x=x, y=y, z=top + _LABEL_ABOVE_M))
     marker.scale = Vector3(x=0.0, y=0.0, z=_LABEL_HEIGHT_M)
     marker.color = _TEXT
     words = [obstacle_name(item) or "thing"]
     if math.isfinite(item.distance_m):
         words.append(f"{item.distance_m:.0f} m")
-    if speed_mps(item) > 0.0:
-        words.append(f"{speed_mps(item):.0f} m/s")
+    speed = speed_mps(item)
+    if speed > 0.0:
+        words.append(f"{speed:.0f} m/s")
     marker.text = " ".join(words)
     return marker
 
 
-def _arrow(result: PerceptionResult, config: NodeConfig, item: Obstacle) -> Marker:
+def _arrow(blank: Marker, item: Obstacle) -> Marker:
     """From its middle to where it will be in a second."""
-    marker = _of_obstacle(result, config, item, "obstacle_velocities", Marker.ARROW)
+    marker = _of_obstacle(blank, item, "obstacle_velocities", Marker.ARROW)
     way = np.append(item.velocity_mps[:2], 0.0)
     marker.points = [point(item.centre_base_m), point(item.centre_base_m + way)]
     shaft, head, length = _ARROW_WIDTHS_M

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Point, Point32, Polygon, Pose, Quaternion, Vector3
 from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
@@ -82,7 +82,10 @@ def sector_messages(sectors: FreeSpaceSectors) -> list[FreeSpaceSector]:
 
 
 def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallReport:
-    """State of the path with the nearest confirmed obstacle. The probability of free road is not known: NaN."""
+    """State of the path with the nearest thing confirmed in it. The probability of free road is not known: NaN."""
+    nearest, finding = path_obstacle(result), result.fake_wall
+    is_found = nearest is not None and finding is not None and finding.obstacle_id == nearest.obstacle_id
+    plane, polygon_m = (finding.plane, finding.polygon_m) if finding and is_found else (np.full(4, _NAN), ())
     message = FakeWallReport(
         header=base_header(result, config),
         state=int(result.state),
@@ -91,14 +94,15 @@ def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallRe
         distance_sigma_m=_NAN,
         ttc_s=_NAN,
         ttc_sigma_s=_NAN,
-        plane=np.full(4, _NAN),
+        plane=plane,
+        polygon=Polygon(points=[Point32(x=float(x), y=float(y), z=float(z)) for x, y, z in polygon_m]),
         slope_rad=_NAN,
         slope_sigma_rad=_NAN,
         obstacle_id=-1,
     )
-    nearest = path_obstacle(result)
     if nearest is not None:
-        message.probability = float(nearest.existence_probability)
+        probability = finding.probability if finding and is_found else nearest.existence_probability
+        message.probability = float(probability)
         message.distance_m = float(nearest.distance_m)
         message.distance_sigma_m = float(nearest.distance_sigma_m)
         message.ttc_s = float(nearest.ttc_s)
@@ -106,13 +110,32 @@ def fake_wall_report(result: PerceptionResult, config: NodeConfig) -> FakeWallRe
         message.slope_rad = float(nearest.slope_rad)
         message.slope_sigma_rad = float(nearest.slope_sigma_rad)
         message.obstacle_id = nearest.obstacle_id
-    message.evidence = [_expansion_evidence(result.sweep, nearest), _ground_contact_evidence(nearest)]
+    claims = finding.evidence if finding is not None else ()
+    message.evidence = [
+        _expansion_evidence(result.sweep, nearest),
+        _ground_contact_evidence(nearest),
+        *(_claim(one) for one in claims),
+    ]
     return message
+
+
+def _claim(one: Evidence) -> FakeWallEvidence:
+    """A claim of free road against the surface. In the message a positive ratio speaks for a surface that deceives."""
+    return FakeWallEvidence(
+        cue=int(one.cue),
+        is_available=one.is_available,
+        log_likelihood_ratio=float(one.log_likelihood_ratio),
+        value=float(one.value),
+        sigma=float(one.sigma),
+        threshold=float(one.threshold),
+        unit=one.unit,
+        description=one.description,
+    )
 
 
 def path_obstacle(result: PerceptionResult) -> Obstacle | None:
     """The obstacle that the state of the path speaks of: the nearest confirmed one in the path."""
-    if result.state not in (PathState.OBSTACLE, PathState.FAKE_WALL):
+    if result.state not in (PathState.OBSTACLE, PathState.FAKE_WALL, PathState.FLAT_PHANTOM):
         return None
     return next((item for item in by_distance(result.obstacles) if item.is_confirmed and item.is_in_path), None)
 
@@ -161,12 +184,14 @@ def position_sigma_m(item: Obstacle) -> FloatArray:
 
 def point(xyz: FloatArray) -> Point:
     """`geometry_msgs/Point` of (3,)."""
-    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+    x, y, z = xyz.tolist()
+    return Point(x=x, y=y, z=z)
 
 
 def vector(xyz: FloatArray) -> Vector3:
     """`geometry_msgs/Vector3` of (3,)."""
-    return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+    x, y, z = xyz.tolist()
+    return Vector3(x=x, y=y, z=z)
 
 
 def _obstacle(item: Obstacle) -> ObstacleMessage:
@@ -196,8 +221,8 @@ def _obstacle(item: Obstacle) -> ObstacleMessage:
         slope_rad=float(item.slope_rad),
         slope_sigma_rad=float(item.slope_sigma_rad),
         planarity=float(item.planarity),
-        anomaly_flags=ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else ObstacleMessage.ANOMALY_NONE,
-        anomaly_score=_NAN,
+        anomaly_flags=item.anomaly_flags | (ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else 0),
+        anomaly_score=float(item.anomaly_score),
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from perception_fm.dense import CITYSCAPES_CLASSES
 from perception_fm.types import Obstacle
 from perception_fm.visual.pen import Colour
@@ -42,6 +40,7 @@ def is_structure(item: Obstacle) -> bool:
 
 def speed_mps(item: Obstacle) -> float:
     """Its speed over the ground, 0 where it is not surely moving, or cannot."""
-    speed, sigma = float(np.hypot(*item.velocity_mps[:2])), float(np.hypot(*item.velocity_sigma_mps[:2]))
-    is_moving = math.isfinite(speed) and speed > max(_MOVING_MPS, _MOVING_SIGMAS * np.nan_to_num(sigma))
+    speed, sigma = (math.hypot(*one[:2].tolist()) for one in (item.velocity_mps, item.velocity_sigma_mps))
+    least = _MOVING_MPS if math.isnan(sigma) else max(_MOVING_MPS, _MOVING_SIGMAS * sigma)
+    is_moving = math.isfinite(speed) and speed > least
     return speed if is_moving and obstacle_name(item) not in _STRUCTURE else 0.0
