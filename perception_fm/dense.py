@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.depth_error import DepthErrorModel
 from perception_fm.errors import PerceptionError
 
 # Cityscapes train classes (Cordts et al., CVPR 2016; cityscapesScripts labels.py), by trainId.
@@ -99,6 +100,10 @@ class DensePredictor(Protocol):
     @property
     def state(self) -> ModelState:
         """What runs."""
+
+    @property
+    def depth_error(self) -> DepthErrorModel | None:
+        """How wrong its depth is, None where nobody has fitted it."""
 
     def unknown(self, camera: CameraModel) -> DensePrediction:
         """The prediction that claims nothing, on the grid of a rectified camera: NaN, and label 255."""

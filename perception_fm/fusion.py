@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from perception_fm.camera.watch import WatchedFrame
 from perception_fm.config import PerceptionConfig
+from perception_fm.fakewall.finding import Anomaly, FakeWallFinding
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.obstacle_report import motion_obstacle
@@ -20,7 +22,7 @@ from perception_fm.scene.obstacles import joined, scene_obstacles
 from perception_fm.scene.path import GroundPath, free_along_m
 from perception_fm.scene.sectors import FreeSpaceSectors, sectors_of, view_rad
 from perception_fm.scene.stage import SceneReport
-from perception_fm.types import Obstacle, ScaleSource
+from perception_fm.types import Obstacle, Provenance, ScaleSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,20 @@ def fuse(
     cameras = [(one.rectifier.rectified, one.base_from_camera) for one in watched if one.base_from_camera is not None]
     sectors = sectors_of(grid, (float(foot[0]), float(foot[1])), view_rad(cameras), reach)
     return Fused(obstacles, path, grid, sectors, max(0.0, verified))
+
+
+def marked(obstacles: tuple[Obstacle, ...], finding: FakeWallFinding) -> tuple[Obstacle, ...]:
+    """The obstacles with what is strange about each."""
+
+    def mark(item: Obstacle) -> Obstacle:
+        claimed = None if item.provenance is Provenance.LEARNED else finding.by_track.get(item.obstacle_id)
+        if claimed is not None:
+            return dataclasses.replace(item, anomaly_flags=int(claimed.flags), anomaly_score=claimed.score)
+        if item.obstacle_id in finding.flat_ids:
+            return dataclasses.replace(item, anomaly_flags=int(Anomaly.FLAT_MOTION))
+        return item
+
+    return tuple(mark(item) for item in obstacles)
 
 
 def ground_path(report: MotionReport, frame: RectifiedFrame, config: PerceptionConfig) -> GroundPath:

@@ -15,7 +15,9 @@ from perception_fm.camera.watch import UNUSABLE, CameraWatch, WatchedFrame
 from perception_fm.config import PerceptionConfig
 from perception_fm.dense import DensePrediction, DensePredictor, ModelState
 from perception_fm.errors import PerceptionError
-from perception_fm.fusion import Fused, fuse, motion_depths
+from perception_fm.fakewall.finding import FakeWallFinding
+from perception_fm.fakewall.stage import FakeWallStage
+from perception_fm.fusion import Fused, fuse, marked, motion_depths
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.stage import (
     EXPECTED_REASONS,
@@ -26,13 +28,14 @@ from perception_fm.motion.stage import (
 )
 from perception_fm.network_stage import NetworkStage
 from perception_fm.scene.ground import MetricScale
-from perception_fm.scene.stage import SCALE_OFF, SceneReport, SceneStage, SceneView
+from perception_fm.scene.stage import SCALE_OFF, SceneReport, SceneStage, SceneView, SeenView
 from perception_fm.types import (
     CameraFrame,
     Mode,
     MotionField,
     PathState,
     PerceptionResult,
+    Provenance,
     RoadPlane,
     ScaleSource,
 )
@@ -59,6 +62,8 @@ class PerceptionPipeline:
         self._watches: dict[str, CameraWatch] = {}
         self._rectifier: Rectifier | None = None
         self._motion: MotionStage | None = None
+        self._depth_error = None if predictor is None else predictor.depth_error
+        self._fake_wall = FakeWallStage(config)
         self._scene = SceneStage(config.scene, self._ids) if _speaks_of_scenes(self.model) else None
         self._last_stamp_ns: int | None = None
         self._scale_source = ScaleSource.NONE
@@ -68,6 +73,7 @@ class PerceptionPipeline:
         self._last_stamp_ns = None
         for watch in self._watches.values():
             watch.reset()
+        self._fake_wall.reset()
         if self._motion is not None:
             self._motion.reset()
         if self._scene is not None:
@@ -103,8 +109,12 @@ class PerceptionPipeline:
         scene = self._scene_report(watched, dense, report, pose, latency)
         fusing = time.perf_counter()
         fused = fuse(report, scene, rectified, watched, pose, self.config)
-        latency["fusion"] = (time.perf_counter() - fusing) * 1e3
-        result = self._result(watched, rectified, report, dense, scene, fused, latency)
+        naming = time.perf_counter()
+        seen = None if scene is None else scene.views.get(frame.frame_id)
+        finding = self._finding(report, rectified, dense, seen, fused)
+        latency["fusion"] = (naming - fusing) * 1e3
+        latency["fake_wall"] = (time.perf_counter() - naming) * 1e3
+        result = self._result(watched, rectified, report, dense, seen, fused, finding, latency)
         latency["total"] = (time.perf_counter() - start) * 1e3
         return result
 
@@ -128,6 +138,7 @@ class PerceptionPipeline:
             self._rectifier = rectifier
             mask = _track_mask(self.config.tracking.ego_mask, rectifier)
             self._motion = MotionStage(self.config, mask, self._ids)
+            self._fake_wall.reset()
             if self._scene is not None:
                 self._scene.reset()
         return self._motion
@@ -163,27 +174,41 @@ class PerceptionPipeline:
         latency_ms.update(scene.latency_ms)
         return scene
 
+    def _finding(
+        self,
+        report: MotionReport,
+        rectified: RectifiedFrame,
+        dense: Sequence[DensePrediction],
+        seen: SeenView | None,
+        fused: Fused,
+    ) -> FakeWallFinding:
+        """What the network claims of what stands in the path; an untrained one claims nothing."""
+        answer = dense[0] if dense and self.model.is_trained else None
+        learned = [item for item in fused.obstacles if item.provenance is Provenance.LEARNED]
+        scale = None if seen is None else seen.scale
+        return self._fake_wall.update(report, rectified, answer, scale, self._depth_error, learned)
+
     def _result(
         self,
         watched: Sequence[WatchedFrame],
         rectified: RectifiedFrame,
         report: MotionReport,
         dense: Sequence[DensePrediction],
-        scene: SceneReport | None,
+        seen: SeenView | None,
         fused: Fused,
+        finding: FakeWallFinding,
         latency_ms: dict[str, float],
     ) -> PerceptionResult:
         frame = watched[0].frame
-        seen = None if scene is None else scene.views.get(frame.frame_id)
         stamps = [one.frame.stamp_ns for one in watched]
         return PerceptionResult(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
-            state=_path_state(fused, report.speed_mps),
+            state=_path_state(fused, finding, report.speed_mps),
             mode=_mode(report.reasons),
             reasons=tuple(report.reasons),
             verified_free_distance_m=fused.verified_m,
-            obstacles=fused.obstacles,
+            obstacles=marked(fused.obstacles, finding),
             speed_mps=report.speed_mps,
             path_curvature_per_m=fused.path.curvature_per_m,
             scale_source=report.scale_source,
@@ -199,6 +224,7 @@ class PerceptionPipeline:
             sectors=fused.sectors,
             grid=fused.grid,
             scale=MetricScale() if seen is None else seen.scale,
+            fake_wall=finding,
             cameras=tuple(one.frame.frame_id for one in watched),
             camera_spread_s=(max(stamps) - min(stamps)) * 1e-9,
             latency_ms=latency_ms,
@@ -232,13 +258,11 @@ def _mode(reasons: list[str]) -> Mode:
     return Mode.DEGRADED if set(reasons) - EXPECTED_REASONS else Mode.NOMINAL
 
 
-def _path_state(fused: Fused, speed_mps: float) -> PathState:
-    """OBSTACLE where one is confirmed in the path, FREE_VERIFIED from a verified stopping distance on, else UNVERIFIED.
-
-    What stands beyond the stopping distance and beyond the verified road is an obstacle all the same.
-    """
+def _path_state(fused: Fused, finding: FakeWallFinding, speed_mps: float) -> PathState:
+    """What is confirmed in the path, by its name; else FREE_VERIFIED from a verified stopping distance on."""
     if any(item.is_confirmed and item.is_in_path for item in fused.obstacles):
-        return PathState.OBSTACLE
+        is_named = finding.state in (PathState.FAKE_WALL, PathState.FLAT_PHANTOM)
+        return finding.state if is_named else PathState.OBSTACLE
     if fused.verified_m > 0.0 and fused.verified_m >= stopping_distance_m(max(speed_mps, 0.0)):
         return PathState.FREE_VERIFIED
     return PathState.UNVERIFIED

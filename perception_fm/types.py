@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from perception_fm.camera.model import CameraModel
 from perception_fm.dense import UNKNOWN_LABEL, DensePrediction
 from perception_fm.errors import ImageError, PerceptionError
+from perception_fm.fakewall.finding import FakeWallFinding
 from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import ARC
@@ -181,7 +182,7 @@ class Obstacle:
     `velocity_mps` (3,) is over the ground, base axes. `class_id`: Cityscapes trainId, 255 unknown. `slope_rad` is the
     angle of its surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit.
     `expansion` is e over `window_s`, so that time to contact = window_s / expansion. `track_count`: feature
-    tracks on it.
+    tracks on it. `anomaly_flags`: bits of `fakewall.finding.Anomaly`; `anomaly_score` 0 (ordinary) to 1.
     """
 
     obstacle_id: int
@@ -212,6 +213,8 @@ class Obstacle:
     size_sigma_m: FloatArray = field(default_factory=_unknown_vector)
     velocity_mps: FloatArray = field(default_factory=_unknown_vector)
     velocity_sigma_mps: FloatArray = field(default_factory=_unknown_vector)
+    anomaly_flags: int = 0
+    anomaly_score: float = math.nan
 
     def __post_init__(self) -> None:
         vectors = ("centre_base_m", "size_m", "position_sigma_m", "size_sigma_m", "velocity_mps", "velocity_sigma_mps")
@@ -268,8 +271,9 @@ class PerceptionResult:
     fades over `path_memory_m` (geometry/path.py).
 
     `dense` is the network's answer in the rectified optical frame, None where no model runs; `points` are those of it.
-    `sectors`, around the camera's foot, and `grid` say what is free, `scale` how metric the depth is. `cameras`: frames
-    of the cameras whose answers are in obstacles and free space, `camera_spread_s` the largest difference of stamps.
+    `sectors`, around the camera's foot, and `grid` say what is free, `scale` how metric the depth is. `fake_wall`: what
+    is claimed of what stands in the path. `cameras`: frames of the cameras whose answers are in obstacles and free
+    space, `camera_spread_s` the largest difference of stamps.
     """
 
     stamp_ns: int
@@ -294,6 +298,7 @@ class PerceptionResult:
     sectors: FreeSpaceSectors | None = None
     grid: FreeSpaceGrid | None = None
     scale: MetricScale = field(default_factory=MetricScale)
+    fake_wall: FakeWallFinding | None = None
     cameras: tuple[str, ...] = ()
     camera_spread_s: float = 0.0
     latency_ms: Mapping[str, float] = field(default_factory=dict)

@@ -29,6 +29,8 @@ class Predictor:
         self.state = state or ModelState("plain", "test", "fp32", "0", ("depth",))
         self.seen: list[np.ndarray] = []
 
+    depth_error = None
+
     def unknown(self, camera: CameraModel) -> DensePrediction:
         return DensePrediction(camera, depth_m=np.full((camera.height, camera.width), np.nan, np.float32))
 

@@ -38,6 +38,8 @@ class World:
         self.factor = factor
         self.change = lambda dense: dense
 
+    depth_error = None
+
     def unknown(self, camera: CameraModel) -> DensePrediction:
         nothing = np.full((HEIGHT, WIDTH), np.nan, np.float32)
         return DensePrediction(camera, nothing, nothing, np.full((HEIGHT, WIDTH), 255, np.uint8))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perception_fm.camera.letterbox import Letterbox
 from perception_fm.camera.model import CameraModel
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL, DensePrediction, ModelState
+from perception_fm.depth_error import DepthErrorModel
 from perception_fm.errors import InferenceError
 from perception_fm.inference.backend import Array, InferenceBackend
 from perception_fm.models.card import ModelCard
@@ -33,6 +34,11 @@ class ModelPredictor:
         """See `DensePredictor.state`."""
         card, info = self.backend.card, self.backend.info
         return ModelState(card.name, info.runtime, info.precision, info.fingerprint, card.heads, card.is_trained)
+
+    @property
+    def depth_error(self) -> DepthErrorModel | None:
+        """See `DensePredictor.depth_error`."""
+        return self.backend.card.depth_error
 
     def unknown(self, camera: CameraModel) -> DensePrediction:
         """See `DensePredictor.unknown`."""

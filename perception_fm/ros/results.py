@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
 from perception_fm.dense import ModelState
+from perception_fm.fakewall.finding import Evidence
 from perception_fm.ros.messages import time_message
 from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import FloatArray, Obstacle, PathState, PathSweep, PerceptionResult, Provenance
@@ -134,10 +135,14 @@ def _claim(one: Evidence) -> FakeWallEvidence:
 
 
 def path_obstacle(result: PerceptionResult) -> Obstacle | None:
-    """The obstacle that the state of the path speaks of: the nearest confirmed one in the path."""
+    """The obstacle that the state of the path speaks of: the painted wall, else the nearest one confirmed there."""
     if result.state not in (PathState.OBSTACLE, PathState.FAKE_WALL, PathState.FLAT_PHANTOM):
         return None
-    return next((item for item in by_distance(result.obstacles) if item.is_confirmed and item.is_in_path), None)
+    standing = [item for item in by_distance(result.obstacles) if item.is_confirmed and item.is_in_path]
+    if result.state is PathState.FAKE_WALL and result.fake_wall is not None:
+        walls = [item for item in standing if item.obstacle_id == result.fake_wall.obstacle_id]
+        standing = walls or standing
+    return next(iter(standing), None)
 
 
 def perception_status(

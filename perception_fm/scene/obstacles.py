@@ -141,7 +141,7 @@ def _both(motion: Obstacle, scene: Obstacle) -> Obstacle:
     doubt = (1.0 - motion.existence_probability) * (1.0 - scene.existence_probability)
     return dataclasses.replace(
         scene,
-        obstacle_id=min(motion.obstacle_id, scene.obstacle_id),  # the older one: it has gone out before
+        obstacle_id=motion.obstacle_id,
         distance_m=nearer.distance_m,
         distance_sigma_m=nearer.distance_sigma_m,
         ttc_s=timed.ttc_s,
