@@ -39,7 +39,9 @@ def contradiction_of(suspect: Suspect, is_confirmed: bool) -> Contradiction:
     total = suspect.log_ratio
     flags = Anomaly.NONE
     for cue, known in suspect.cues.items():
-        if known.log_ratio >= STRANGE:
+        # The painted head's evidence is capped; that it fires is worth a flag all the same.
+        fires = cue is Cue.PAINTED_SURFACE and known.mean is not None and known.mean.value >= STRANGE
+        if fires or known.log_ratio >= STRANGE:
             flags |= _FLAGS[cue]
     has_spoken = any(known.mean is not None for known in suspect.cues.values())
     score = 1.0 if is_fake_wall else min(1.0, max(0.0, total / NAME)) if has_spoken else math.nan

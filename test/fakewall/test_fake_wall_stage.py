@@ -145,7 +145,7 @@ class TestNothingContradicts:
         )
         assert is_never_named(findings)
 
-    @pytest.mark.parametrize("painted", [0.9, 0.999, 1.0])
+    @pytest.mark.parametrize("painted", [0.96, 0.999, 1.0])
     def test_the_painted_head_alone_names_nothing(self, wall, painted):
         findings = findings_of(wall, opinion(wall.world, has_depth=False, has_labels=False, painted=painted))
         assert is_never_named(findings)

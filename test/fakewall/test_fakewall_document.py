@@ -10,11 +10,20 @@ def constants(room: Path) -> dict[str, str]:
     found = {}
     for path in sorted(room.glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
-                kinds = {type(part.value) for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
-                if kinds and kinds <= {int, float} and not isinstance(node.value, ast.Call):
-                    found[f"{path.stem}.{node.targets[0].id}"] = ast.unparse(node.value)
+            for name, value in assignments(node):
+                kinds = {type(part.value) for part in ast.walk(value) if isinstance(part, ast.Constant)}
+                if name.isupper() and kinds and kinds <= {int, float} and not isinstance(value, ast.Call):
+                    found[f"{path.stem}.{name}"] = ast.unparse(value)
     return found
+
+
+def assignments(node: ast.stmt) -> list[tuple[str, ast.expr]]:
+    if not isinstance(node, ast.Assign):
+        return []
+    (target,) = node.targets
+    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+        return [(name.id, value) for name, value in zip(target.elts, node.value.elts) if isinstance(name, ast.Name)]
+    return [(target.id, node.value)] if isinstance(target, ast.Name) else []
 
 
 def test_every_constant_is_explained_with_its_value(repository):
