@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.types import Obstacle, PerceptionResult
+from perception_fm.types import Obstacle, PerceptionResult, obstacle_corners_m
 
 FloatArray = NDArray[np.float64]
 
@@ -19,15 +19,16 @@ _PARALLEL = 1e-9  # of a beam along a side: then it is in that slab wholly or no
 
 def standing(result: PerceptionResult) -> list[Obstacle]:
     """Confirmed obstacles of known place, width and height that reach ahead of the base's origin."""
-    return [
+    known = [
         item
         for item in result.obstacles
         if item.is_confirmed
         and np.isfinite(item.centre_base_m).all()
         and np.isfinite(item.size_m[1:]).all()
         and math.isfinite(item.yaw_rad)
-        and item.corners_m()[:, 0].max() > 0.0
     ]
+    is_ahead = obstacle_corners_m(known)[..., 0].max(axis=1) > 0.0
+    return [item for item, is_here in zip(known, is_ahead.tolist()) if is_here]
 
 
 def face_points_m(item: Obstacle) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from perception_fm.config import PerceptionConfig
 from perception_fm.scene.free_grid import FREE, OCCUPIED, FreeSpaceGrid
 from perception_fm.scene.path import GroundPath
 from perception_fm.scene.sectors import FreeSpaceSectors
-from perception_fm.types import Obstacle, PerceptionResult
+from perception_fm.types import Obstacle, PerceptionResult, obstacle_corners_m
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
 from perception_fm.visual.thing_colours import AMBER, GREEN, is_structure, obstacle_colour, speed_mps
 
@@ -137,8 +137,7 @@ def _draw_strip(pen: Pen, view: _View, result: PerceptionResult, config: Percept
 def _draw_obstacles(pen: Pen, view: _View, result: PerceptionResult) -> None:
     """All boxes that are in the picture at once: in a street there are hundreds."""
     items = sorted(result.obstacles, key=lambda one: (one.is_confirmed, not is_structure(one)))
-    corners = np.stack([item.corners_m(_LEAST_SIDE_M) for item in items]) if items else np.empty((0, 4, 2))
-    pixels = view.pixels(corners)
+    pixels = view.pixels(obstacle_corners_m(items, _LEAST_SIDE_M))
     with np.errstate(invalid="ignore"):
         away = np.abs(pixels - 0.5 * view.size_px).max(axis=2) / view.size_px
         is_near = (away < 1.0).any(axis=1) & (away < _FAR_OUTSIDE).all(axis=1)

@@ -8,6 +8,8 @@ pass the camera.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +151,9 @@ def _draw_obstacles(
     pen: Pen, frame: CameraFrame, result: PerceptionResult, road: RoadFrame | None, config: PerceptionConfig
 ) -> None:
     """Far ones first; what lines the street is drawn with thin lines and without words."""
-    items = sorted(result.obstacles, key=lambda item: (item.is_confirmed, -np.nan_to_num(item.distance_m)))
+    items = sorted(
+        result.obstacles, key=lambda item: (item.is_confirmed, 0.0 if math.isnan(item.distance_m) else -item.distance_m)
+    )
     boxes = box_lines(frame, result, items)
     is_whole = np.isfinite(boxes).all(axis=(1, 2, 3))
     is_plain = np.array([is_structure(item) for item in items], bool)
