@@ -18,7 +18,9 @@ from scipy.spatial.transform import Rotation
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.config import PerceptionConfig, TrackingConfig
+from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction, ModelState
 from perception_fm.errors import ImageError, PerceptionError
+from perception_fm.fakewall.finding import Anomaly
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.pipeline import PerceptionPipeline, stopping_distance_m
@@ -583,6 +585,45 @@ class TestCameras:
         left = base_from_camera(DRIVE.camera_height_m, DRIVE.camera_pitch_rad, left_m=0.3)
         result = run(free_images[:10], base_from_camera=left)[-1]
         assert result.state is PathState.FREE_VERIFIED
+
+
+class Believer:
+    """A network that takes the print for the street: road up to 80 m, sky above it, and nothing else."""
+
+    state = ModelState("believer", "test", "fp32", "0", ("depth", "label", "confidence"))
+    depth_error = None
+
+    def unknown(self, camera: CameraModel) -> DensePrediction:
+        return DensePrediction(camera, np.full((camera.height, camera.width), np.nan, np.float32))
+
+    def predict(self, images, cameras):
+        grid = CameraModel(120, 72, np.array([[100.0, 0.0, 59.5], [0.0, 100.0, 35.5], [0.0, 0.0, 1.0]]))
+        down = (np.arange(72) - 35.5) / 100.0 + DRIVE.camera_pitch_rad
+        depth = np.minimum(DRIVE.camera_height_m / np.maximum(down, 1e-3), 80.0)
+        label = np.where(depth < 80.0, CITYSCAPES_CLASSES.index("road"), CITYSCAPES_CLASSES.index("sky"))
+        depth_m, label = (np.repeat(one[:, None], 120, axis=1) for one in (depth, label))
+        confidence = np.full(label.shape, 230, np.uint8)
+        return (DensePrediction(grid, depth_m.astype(np.float32), None, label.astype(np.uint8), confidence),)
+
+
+def test_wall_that_the_network_denies_is_called_so(wall_images):
+    results = run(wall_images, PerceptionPipeline(PerceptionConfig(), Believer()))
+    states = [result.state for result in results]
+    first = states.index(PathState.FAKE_WALL)
+    assert WALL_M - first * STEP_M > 20.0  # beyond the 18 m of braking
+    assert all(state is PathState.FAKE_WALL for state in states[first:])
+    assert PathState.OBSTACLE in states[:first]  # motion confirms it first
+    (wall,) = (item for item in results[first].obstacles if item.is_confirmed)
+    assert wall.anomaly_flags & Anomaly.DEPTH_CONTRADICTION
+    finding = results[first].fake_wall
+    assert finding.obstacle_id == wall.obstacle_id
+    assert finding.polygon_m[:, 0].mean() == pytest.approx(WALL_M - first * STEP_M, rel=0.1)
+
+
+def test_denied_wall_is_no_wall_before_motion_has_seen_it(free_images):
+    results = run(free_images, PerceptionPipeline(PerceptionConfig(), Believer()))
+    assert PathState.FAKE_WALL not in {result.state for result in results}
+    assert not any(confirmed(result) for result in results)
 
 
 def test_free_street_does_not_flicker(free_results):
