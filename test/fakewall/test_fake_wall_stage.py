@@ -395,6 +395,15 @@ class TestLearnedObstacles:
         look = evidence(found, Cue.ROAD_PARALLAX)
         assert look.log_likelihood_ratio < -look.threshold  # speaks against a surface
 
+    def test_what_motion_and_network_have_seen_is_no_phantom_beside_one(self, wall):
+        both = learned(9.0, obstacle_id=8, provenance=Provenance.BOTH)
+        stage, number = FakeWallStage(PerceptionConfig()), FRAMES[0]
+        while not wall.confirmed(number):
+            found = stage.update(wall.report(number), wall.frames[number], None, learned=[learned(6.0), both])
+            number += 1
+        assert found.flat_ids == {7}
+        assert found.state is PathState.OBSTACLE
+
     def test_what_stands_beside_the_path_is_no_phantom(self, wall):
         stage = FakeWallStage(PerceptionConfig())
         aside = learned(6.0, centre_base_m=np.array([6.0, -1.2, 0.5]))
