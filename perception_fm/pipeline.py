@@ -35,7 +35,6 @@ from perception_fm.types import (
     MotionField,
     PathState,
     PerceptionResult,
-    Provenance,
     RoadPlane,
     ScaleSource,
 )
@@ -184,9 +183,8 @@ class PerceptionPipeline:
     ) -> FakeWallFinding:
         """What the network claims of what stands in the path; an untrained one claims nothing."""
         answer = dense[0] if dense and self.model.is_trained else None
-        learned = [item for item in fused.obstacles if item.provenance is Provenance.LEARNED]
         scale = None if seen is None else seen.scale
-        return self._fake_wall.update(report, rectified, answer, scale, self._depth_error, learned)
+        return self._fake_wall.update(report, rectified, answer, scale, self._depth_error, fused.obstacles)
 
     def _result(
         self,
