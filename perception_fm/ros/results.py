@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -28,6 +29,13 @@ from perception_fm_msgs.msg import (
 from perception_fm_msgs.msg import Obstacle as ObstacleMessage
 
 _NAN = math.nan
+_BLANK_OBSTACLE = ObstacleMessage()
+_OBSTACLE_VECTORS = ("size_m", "size_sigma_m", "velocity_mps", "velocity_sigma_mps")
+_OBSTACLE_NUMBERS = (
+    "class_probability", "existence_probability", "yaw_sigma_rad", "distance_m", "distance_sigma_m", "ttc_s",
+    "ttc_sigma_s", "ground_distance_m", "ground_distance_sigma_m", "slope_rad", "slope_sigma_rad", "planarity",
+    "anomaly_score",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -201,34 +209,19 @@ def vector(xyz: FloatArray) -> Vector3:
 
 def _obstacle(item: Obstacle) -> ObstacleMessage:
     is_unnamed = item.provenance in (Provenance.LEARNED, Provenance.BOTH) and not obstacle_name(item)
-    return ObstacleMessage(
-        id=item.obstacle_id,
-        class_id=item.class_id,
-        class_name=obstacle_name(item),
-        class_probability=float(item.class_probability),
-        existence_probability=float(item.existence_probability),
-        is_confirmed=bool(item.is_confirmed),
-        is_in_path=bool(item.is_in_path),
-        provenance=int(item.provenance),
-        pose=Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad)),
-        position_sigma_m=vector(position_sigma_m(item)),
-        yaw_sigma_rad=float(item.yaw_sigma_rad),
-        size_m=vector(item.size_m),
-        size_sigma_m=vector(item.size_sigma_m),
-        velocity_mps=vector(item.velocity_mps),
-        velocity_sigma_mps=vector(item.velocity_sigma_mps),
-        distance_m=float(item.distance_m),
-        distance_sigma_m=float(item.distance_sigma_m),
-        ttc_s=float(item.ttc_s),
-        ttc_sigma_s=float(item.ttc_sigma_s),
-        ground_distance_m=float(item.ground_distance_m),
-        ground_distance_sigma_m=float(item.ground_distance_sigma_m),
-        slope_rad=float(item.slope_rad),
-        slope_sigma_rad=float(item.slope_sigma_rad),
-        planarity=float(item.planarity),
-        anomaly_flags=item.anomaly_flags | (ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else 0),
-        anomaly_score=float(item.anomaly_score),
-    )
+    # One made anew would make all its parts twice.
+    message = copy.copy(_BLANK_OBSTACLE)
+    message.id, message.class_id, message.class_name = item.obstacle_id, item.class_id, obstacle_name(item)
+    message.is_confirmed, message.is_in_path = bool(item.is_confirmed), bool(item.is_in_path)
+    message.provenance = int(item.provenance)
+    message.pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
+    message.position_sigma_m = vector(position_sigma_m(item))
+    for name in _OBSTACLE_VECTORS:
+        setattr(message, name, vector(getattr(item, name)))
+    for name in _OBSTACLE_NUMBERS:
+        setattr(message, name, float(getattr(item, name)))
+    message.anomaly_flags = item.anomaly_flags | (ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else 0)
+    return message
 
 
 def _nan_for_inf(value: float) -> float:
