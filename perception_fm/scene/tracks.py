@@ -25,6 +25,7 @@ FloatArray = NDArray[np.float64]
 
 _GATE = 9.2  # chi square of two degrees of freedom, 99%
 _NO_PAIR = 1e6
+_MOST_GAP_M, _MOST_GAP_SHARE = 1.5, 0.15  # of the distance: what things move, and depths err, in a frame
 _STILL, _SLOW, _FAST = range(3)
 _NEW_VELOCITY_SIGMA_MPS = np.array([0.05, 2.0, 8.0])
 _ACCELERATION_MPS2 = np.array([0.05, 1.5, 3.0])
@@ -44,6 +45,7 @@ _UNSEEN_ODDS_PER_S = -3.0  # what is not looked at is sure for two seconds: it m
 _MOVING_SIGMAS = 3.0  # a thing that nobody sees goes on only with a speed that surely is none of noise
 _INDEPENDENT_S = 0.2  # frames that follow sooner repeat the errors of the last one
 _LEAST_BOX_M = 1.0  # two things do not stand in each other, nor is one found twice so near
+_SURE_PLACE_SHARE = 0.2  # of the distance: what is less sure of its place is less evidence
 _SIZE_MEMORY = 0.3  # of a new frame's size in the average
 
 
@@ -138,8 +140,13 @@ class SceneTracker:
         x, y = np.moveaxis(state[:, None, :2] - points, -1, 0)
         (xx, xy), (_, yy) = np.moveaxis(covariance[:, None, :2, :2] + noises, (-2, -1), (0, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
-            cost = (yy * x**2 - 2.0 * xy * x * y + xx * y**2) / (xx * yy - xy**2)
+            area = xx * yy - xy**2
+            cost = (yy * x**2 - 2.0 * xy * x * y + xx * y**2) / area
             is_near = (cost >= 0.0) & (cost <= _GATE)  # neither where an ellipse is so long that its area is lost
+            # A place that nobody is sure of is near to everything: likelihoods, not distances alone, and a last word.
+            cost += np.log(area)
+        nearest = np.array([cluster.nearest_m for cluster, _ in things])
+        is_near &= np.hypot(x, y) <= _MOST_GAP_M + _MOST_GAP_SHARE * nearest
         of_track, of_thing = _paces(self.tracks)[:, None], _PACE_OF_CLASS[[cluster.class_id for cluster, _ in things]]
         is_other = (of_track != of_thing) & (of_track != _STILL) & (of_thing != _STILL)
         cost = np.where(is_near & ~is_other, cost, _NO_PAIR)
@@ -301,9 +308,10 @@ def _born(
 
 
 def _seen_odds(cluster: Cluster) -> float:
-    """Evidence of one frame that something is there: many sure cells speak louder than two doubtful ones."""
+    """Evidence of one frame that something is there: many sure cells speak louder than two doubtful ones far off."""
     certainty = 0.5 if math.isnan(cluster.class_probability) else cluster.class_probability
-    return min(2.0, 0.35 * math.log2(1.0 + len(cluster.cells)) * (0.5 + certainty))
+    place = min(1.0, _SURE_PLACE_SHARE * cluster.nearest_m / max(float(cluster.position_sigma_m[0]), 1e-6))
+    return place * min(2.0, 0.35 * math.log2(1.0 + len(cluster.cells)) * (0.5 + certainty))
 
 
 def _class_evidence(cluster: Cluster) -> FloatArray:
