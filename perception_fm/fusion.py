@@ -60,13 +60,19 @@ def fuse(
         obstacles = joined(by_motion, learned)
         grid = scene.grid
     # What motion has seen as it has seen it: joined with a thing of the network it would have the box of that.
-    grid = with_obstacles(grid, (*learned, *by_motion), foot)
+    grid = with_obstacles(grid, (*learned, *(_across(item, path) for item in by_motion)), foot)
     if scene is not None:
         verified = min(verified, free_along_m(grid, path, reach))
     verified = min([verified, *(item.distance_m for item in obstacles if item.is_confirmed and item.is_in_path)])
     cameras = [(one.rectifier.rectified, one.base_from_camera) for one in watched if one.base_from_camera is not None]
     sectors = sectors_of(grid, (float(foot[0]), float(foot[1])), view_rad(cameras), reach)
     return Fused(obstacles, path, grid, sectors, max(0.0, verified))
+
+
+def _across(item: Obstacle, path: GroundPath) -> Obstacle:
+    """As wide as the path at least: what motion does not speak of for want of texture is no gap."""
+    length, width, height = item.size_m
+    return dataclasses.replace(item, size_m=np.array([length, max(width, 2.0 * path.half_width_m), height]))
 
 
 def marked(obstacles: tuple[Obstacle, ...], finding: FakeWallFinding) -> tuple[Obstacle, ...]:

@@ -17,7 +17,7 @@ from perception_fm.types import Obstacle, Provenance
 
 FloatArray = NDArray[np.float64]
 
-_SAME_SIGMAS = 3.0
+_SAME_SIGMAS, _MOST_SLACK_SHARE = 3.0, 0.15  # a place that nobody is sure of is not the same as every other
 _SAME_SHARE = 0.5
 _SAME_M = 1.0  # a box has a rear, and the motion stage measures a plane somewhere on it
 _MOTION_FIELDS = (
@@ -126,7 +126,8 @@ def _is_same(motion: Obstacle, scene: Obstacle) -> bool:
     overlap = min(left, scene_left) - max(right, scene_right)
     if overlap < _SAME_SHARE * min(left - right, scene_left - scene_right):
         return False
-    slack = _SAME_M + _SAME_SIGMAS * math.hypot(motion.distance_sigma_m, scene.distance_sigma_m)
+    spread = _SAME_SIGMAS * math.hypot(motion.distance_sigma_m, scene.distance_sigma_m)
+    slack = _SAME_M + min(spread, _MOST_SLACK_SHARE * motion.distance_m)
     rear = scene.distance_m + float(np.nan_to_num(scene.size_m[0]))
     return scene.distance_m - slack <= motion.distance_m <= rear + slack
 
@@ -142,6 +143,7 @@ def _both(motion: Obstacle, scene: Obstacle) -> Obstacle:
     return dataclasses.replace(
         scene,
         obstacle_id=motion.obstacle_id,
+        centre_base_m=scene.centre_base_m + np.array([nearer.distance_m - scene.distance_m, 0.0, 0.0]),
         distance_m=nearer.distance_m,
         distance_sigma_m=nearer.distance_sigma_m,
         ttc_s=timed.ttc_s,
