@@ -18,7 +18,7 @@ from perception_fm.types import Obstacle, Provenance
 FloatArray = NDArray[np.float64]
 
 _SAME_SIGMAS, _MOST_SLACK_SHARE = 3.0, 0.15  # a place that nobody is sure of is not the same as every other
-_SAME_SHARE = 0.5
+_SAME_SHARE = 0.7
 _SAME_M = 1.0  # a box has a rear, and the motion stage measures a plane somewhere on it
 _MOTION_FIELDS = (
     "ground_distance_m", "ground_distance_sigma_m", "slope_rad", "slope_sigma_rad", "planarity", "expansion",
@@ -118,8 +118,8 @@ def joined(motion: Sequence[Obstacle], scene: Sequence[Obstacle]) -> tuple[Obsta
 
 
 def _is_same(motion: Obstacle, scene: Obstacle) -> bool:
-    """At one distance, and one beside the other by no more than half of the narrower one: a car that stands before a
-    wall is none of its parts."""
+    """At one distance, and most of the narrower one before or behind the other: a car beside the middle of the path is
+    none of the wall behind it."""
     if not (scene.is_in_path and math.isfinite(motion.distance_m)):
         return False
     (right, left), (scene_right, scene_left) = (np.sort(one.corners_m()[:, 1])[[0, -1]] for one in (motion, scene))

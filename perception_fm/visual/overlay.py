@@ -2,8 +2,8 @@
 
 The path is green where it is verified free and grey where it is unknown; other road that the grid has as free is tinted
 green, and what nobody knows is left alone. Red boxes are confirmed obstacles, those of road users have the colour of
-their class, amber ones are not confirmed yet. The banner names the state. Tracks are coloured by the time until they
-pass the camera.
+their class, amber ones in the path are not confirmed yet. The banner names the state. Tracks are coloured by the time
+until they pass the camera.
 """
 
 from __future__ import annotations
@@ -150,9 +150,10 @@ def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
 def _draw_obstacles(
     pen: Pen, frame: CameraFrame, result: PerceptionResult, road: RoadFrame | None, config: PerceptionConfig
 ) -> None:
-    """Far ones first; what lines the street is drawn with thin lines and without words."""
+    """Far ones first; what lines the street is drawn with thin lines, suspicions only where they are in the path."""
     items = sorted(
-        result.obstacles, key=lambda item: (item.is_confirmed, 0.0 if math.isnan(item.distance_m) else -item.distance_m)
+        (item for item in result.obstacles if item.is_confirmed or item.is_in_path),
+        key=lambda item: (item.is_confirmed, 0.0 if math.isnan(item.distance_m) else -item.distance_m),
     )
     boxes = box_lines(frame, result, items)
     is_whole = np.isfinite(boxes).all(axis=(1, 2, 3))
@@ -230,9 +231,7 @@ def _face_pixels(frame: CameraFrame, result: PerceptionResult, obstacle: Obstacl
     length, width, height = obstacle.size_m
     x, y, z = obstacle.centre_base_m
     near_m = x - 0.5 * np.nan_to_num(length)  # one look does not tell how deep a thing is: its centre is its face then
-    corners = np.array([
-        [near_m, y + side * 0.5 * width, z + up * 0.5 * height] for side in (-1, 1) for up in (-1, 1)
-    ])
+    corners = np.array([[near_m, y + side * 0.5 * width, z + up * 0.5 * height] for side in (-1, 1) for up in (-1, 1)])
     if not np.isfinite(corners).all():
         return None
     pixels = project(frame, result.base_from_camera.inverse().apply(corners))
