@@ -71,5 +71,8 @@ def without_trust(result: PerceptionResult, reason: str) -> PerceptionResult:
     """The result without its claim of free road; a claimed obstacle stays. For one that came too late to be true."""
     claims_obstacle = result.state in (PathState.OBSTACLE, PathState.FAKE_WALL)
     state = result.state if claims_obstacle else PathState.UNVERIFIED
-    untrusted = dataclasses.replace(result, state=state, verified_free_distance_m=0.0, sweep=None)
+    grid = None if result.grid is None else result.grid.without_free()
+    untrusted = dataclasses.replace(
+        result, state=state, verified_free_distance_m=0.0, sweep=None, sectors=None, grid=grid
+    )
     return with_reasons(untrusted, (reason,), Mode.UNTRUSTED)

@@ -8,9 +8,10 @@ in; what is occupied later.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import cv2
@@ -55,9 +56,18 @@ class FreeSpaceGrid:
 
     def at(self, places: NDArray[np.int16]) -> NDArray[np.uint8]:
         """State (H, W) of the cells at places (H, W, 2), column and row: `FREE`, `OCCUPIED`, `BLIND` or `OUTSIDE`."""
+        return _looked_up(self._states, places, OUTSIDE)
+
+    @cached_property
+    def _states(self) -> NDArray[np.uint8]:
         is_unseen = (self.cells == UNKNOWN) & self.is_blind
-        states = (self.cells + is_unseen.view(np.int8) * np.int8(BLIND - UNKNOWN)).view(np.uint8)
-        return _looked_up(states, places, OUTSIDE)
+        return np.asarray((self.cells + is_unseen.view(np.int8) * np.int8(BLIND - UNKNOWN)).view(np.uint8))
+
+    def without_free(self) -> FreeSpaceGrid:
+        """The grid with nothing free: for what came too late to be true."""
+        is_free = self.cells == FREE
+        cells, odds = np.where(is_free, np.int8(UNKNOWN), self.cells), np.where(is_free, np.float32(0.0), self.odds)
+        return dataclasses.replace(self, cells=cells, odds=odds)
 
     def odds_at(self, places: NDArray[np.int16]) -> NDArray[np.float32]:
         """Odds (H, W) at places (H, W, 2), column and row; 0 off the grid."""
@@ -174,8 +184,9 @@ class FreeSpaceMemory:
 
     def _window(self, polar: PolarFreeSpace, foot: FloatArray, odom_from_base: RigidTransform) -> tuple[slice, slice]:
         """Rows and columns that the sectors reach from a foot (x, y) in cells."""
-        seen = np.concatenate([polar.free_m, polar.obstacle_m[np.isfinite(polar.obstacle_m)], [0.0]])
-        reach = (float(seen.max()) + _DEPTH_OF_OBSTACLE_M) / self._resolution_m + 1.0
+        # Behind something that stands all is hidden, as far as the window goes.
+        is_any_hidden = bool(np.isfinite(polar.obstacle_m).any())
+        reach = 2.0 * self._half if is_any_hidden else float(polar.free_m.max(initial=0.0)) / self._resolution_m + 1.0
         sides = np.append(polar.bearing_rad - 0.5 * polar.width_rad, polar.bearing_rad[-1] + 0.5 * polar.width_rad)
         ends = odom_from_base.rotation[:2, :2] @ np.array([np.cos(sides), np.sin(sides)]) * reach
         low, high = np.minimum(ends.min(axis=1), 0.0), np.maximum(ends.max(axis=1), 0.0)

@@ -18,7 +18,7 @@ from perception_fm.scene.polar import Boundary
 FloatArray = NDArray[np.float64]
 
 _SECTOR_RAD = math.radians(1.0)
-_RAYS = 4  # in a sector: a quarter of a degree is less than a cell as far as the grid reaches
+_LEAST_RAYS = 4
 _GAP_M, _GAP_SHARE = 0.75, 0.1  # between confirmed road and the thing that ends it: its foot is seldom road for sure
 
 
@@ -57,7 +57,9 @@ def sectors_of(
     count = max(1, round((left - right) / _SECTOR_RAD))
     width = (left - right) / count
     step = 0.5 * grid.resolution_m
-    places = _walk(grid.resolution_m, grid.origin_m, origin_m, (right, width, count), round(max_range_m / step))
+    # Of a sector: no cell, however far, lies between two of them.
+    rays = max(_LEAST_RAYS, math.ceil(width * max_range_m / grid.resolution_m))
+    places = _walk(grid.resolution_m, grid.origin_m, origin_m, (right, width, count, rays), round(max_range_m / step))
     state = grid.at(places)
     is_free, is_occupied = state == FREE, state == OCCUPIED
     end = _first(~(is_free | (state == BLIND)))  # of what can be walked, in steps
@@ -69,7 +71,7 @@ def sectors_of(
     nearest = np.where(is_occupied.any(axis=1), _first(is_occupied) * step, np.inf)
     odds = grid.odds_at(places[:, : len(number)])
     least_odds = -np.where(is_known, odds, np.float32(-np.inf)).max(axis=1)
-    by_sector = (count, _RAYS)
+    by_sector = (count, rays)
     free, obstacle = last.reshape(by_sector).min(axis=1), nearest.reshape(by_sector).min(axis=1)
     is_any = free > 0.0
     is_met = is_any & (obstacle <= free + np.maximum(_GAP_M, _GAP_SHARE * free))
@@ -119,12 +121,12 @@ def _walk(
     resolution_m: float,
     corner_m: tuple[float, float],
     origin_m: tuple[float, float],
-    sectors: tuple[float, float, int],
+    sectors: tuple[float, float, int, int],
     steps: int,
 ) -> NDArray[np.int16]:
     """Column and row (rays, steps, 2) of the cell at each step of each ray."""
-    right, width, count = sectors
-    bearing = right + width / _RAYS * (np.arange(count * _RAYS) + 0.5)
+    right, width, count, rays = sectors
+    bearing = right + width / rays * (np.arange(count * rays) + 0.5)
     ranges = (np.arange(steps) + 0.5) * 0.5 * resolution_m
     column = (origin_m[0] + np.cos(bearing)[:, None] * ranges - corner_m[0]) / resolution_m
     row = (origin_m[1] + np.sin(bearing)[:, None] * ranges - corner_m[1]) / resolution_m

@@ -121,7 +121,7 @@ class SceneStage:
         )
         is_off = scale.is_off(config.scale_limit)
         if is_off:
-            reasons.append(f"{SCALE_OFF}: {view.camera} sees {scale.ratio:.2f} of the true distance")
+            reasons.append(f"{SCALE_OFF}: {view.camera}")
         # Too long a depth is dangerous, too short a one is not.
         elif (config.corrects_scale or scale.ratio > 1.0) and scale.sigma < _SURE_SCALE:
             dense, ground = _metric(dense, ground, scale.ratio)

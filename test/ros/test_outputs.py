@@ -24,6 +24,8 @@ from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
 from perception_fm.ros.step import Step, unknown_result, with_reasons, without_trust
 from perception_fm.scene.ground import MetricScale
+from perception_fm.scene.free_grid import FreeSpaceGrid
+from perception_fm.scene.sectors import sectors_of
 from perception_fm.types import (
     CameraFrame,
     Mode,
@@ -483,3 +485,14 @@ def test_late_result_loses_its_free_road_but_not_its_obstacle():
     late = without_trust(result(5.0, [obstacle()], PathState.OBSTACLE), "late")
     assert late.state is PathState.OBSTACLE
     assert len(late.obstacles) == 1
+
+
+def test_late_result_has_no_free_cell_and_no_free_sector():
+    cells = np.full((80, 80), 0, np.int8)
+    cells[40, 60] = 100
+    grid = FreeSpaceGrid(cells, np.zeros(cells.shape, np.float32), np.zeros(cells.shape, bool), 0.25, (-10.0, -10.0))
+    sectors = sectors_of(grid, (0.0, 0.0), (-0.5, 0.5), 9.0)
+    late = without_trust(dataclasses.replace(result(5.0), grid=grid, sectors=sectors), "late")
+    assert not (late.grid.cells == 0).any()
+    assert late.grid.cells[40, 60] == 100
+    assert late.sectors is None

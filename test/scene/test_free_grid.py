@@ -113,3 +113,21 @@ def test_no_free_cell_that_no_frame_saw_free(steps):
                          for b, s in zip(bearings, slack)])  # fmt: skip
         is_seen |= ranges <= near + 2.0 * CELL_M
     assert is_seen.all()
+
+
+def test_nothing_stays_free_behind_a_thing_that_came_in_between_however_far():
+    one = memory()
+    for _ in range(5):
+        before = one.update([(sectors(), FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+    assert at(before, 25.0, 0.2) == FREE
+    near = sectors((8.0, 9.0, -20.0, 20.0, 2.4, CAR))  # all that is seen ends at 8 m
+    after = one.update([(near, FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+    assert at(after, 25.0, 0.2) == UNKNOWN
+    assert not (after.cells[:, int((11.0 + RANGE_M) / CELL_M) :] == FREE).any()
+
+
+def test_grid_that_came_too_late_keeps_what_stands_and_frees_nothing():
+    grid = memory().update([(sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR)), FOOT)], None, 0.0)
+    late = grid.without_free()
+    assert not (late.cells == FREE).any()
+    np.testing.assert_array_equal(late.cells == OCCUPIED, grid.cells == OCCUPIED)

@@ -65,6 +65,16 @@ def test_a_single_occupied_cell_ends_its_whole_sector():
     assert found.free_m[int(np.argmin(np.abs(found.bearing_rad - math.radians(0.5))))] < 15.1
 
 
+def test_a_small_cell_far_off_is_not_missed_between_two_rays():
+    cells = np.full((600, 600), FREE, np.int8)
+    cells[301, 600 - 5] = OCCUPIED
+    odds, blind = np.full(cells.shape, -2.0, np.float32), np.zeros(cells.shape, bool)
+    fine = FreeSpaceGrid(cells, odds, blind, 0.05, (-15.0, -15.0))
+    for origin_y in np.linspace(-0.2, 0.2, 9):
+        found = sectors_of(fine, (-14.9, float(origin_y)), AHEAD, 29.8)
+        assert np.isfinite(found.obstacle_m).any()
+
+
 def test_unknown_ground_before_the_image_is_no_wall_but_an_obstacle_there_is():
     road = (FREE, (3, 15, -9, 9))
     assert sectors_of(grid(road=road), (0.0, 0.0), AHEAD, 18.0).free_m.min() > 14.0
