@@ -23,8 +23,8 @@ from perception_fm.ros.outputs import OUTPUTS, Publication, outputs_for
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import FrameCounts, fake_wall_report, free_space, obstacle_array, perception_status
 from perception_fm.ros.step import Step, unknown_result, with_reasons, without_trust
-from perception_fm.scene.ground import MetricScale
 from perception_fm.scene.free_grid import FreeSpaceGrid
+from perception_fm.scene.ground import MetricScale
 from perception_fm.scene.sectors import sectors_of
 from perception_fm.types import (
     CameraFrame,
