@@ -85,12 +85,13 @@ def feed(rig, messages, image=None, info=None, age_s=0.0):
 
 
 def settle(rig, messages, got):
-    """Feeds until the first output of an image is there."""
+    """Feeds until the output of one of the images is there, however long a slow machine takes for it."""
+    fed = set()
 
     def try_one():
-        stamp = feed(rig, messages)
+        fed.add(feed(rig, messages))
         time.sleep(0.05)
-        return any(stamp_ns(message.header.stamp) == stamp for message in got)
+        return any(stamp_ns(message.header.stamp) in fed for message in got)
 
     rig.wait_for(try_one)
 
