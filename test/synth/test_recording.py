@@ -145,6 +145,15 @@ def test_light_truth_has_poses_and_no_images(tmp_path):
     assert pixels(image, np.uint8, 3).shape == (96, 160, 3)
 
 
+def test_vehicle_without_odometry_has_none_in_its_bag(tmp_path):
+    drive = {"start_m": 30.0, "speed_mps": 10.0, "duration_s": 0.2, "odometry": {"enabled": False}}
+    list(record(tiny_scenario(drive=drive), tmp_path / "blind"))
+    with BagReader(tmp_path / "blind") as reader:
+        topics = set(reader.topics)
+    assert not topics & {"/odometry", "/tf"}
+    assert {"/tf_static", "/imu", "/clock"} <= topics
+
+
 def test_distorted_camera_says_so_and_its_truth_does_not(tmp_path):
     lens = {"distortion_model": "plumb_bob", "distortion": [-0.2, 0.05, 0.0, 0.0, 0.0]}
     scenario = tiny_scenario(

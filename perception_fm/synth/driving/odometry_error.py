@@ -35,8 +35,8 @@ _LEAD_S = 0.2  # sensors of motion begin this long before the first image and en
 
 @dataclass(frozen=True, eq=False)
 class OdometryReading:
-    """One `nav_msgs/Odometry`, `time_s` after the first image: planar pose in odom (odom is base_link at time 0), twist
-    in base_link, and the variances (6,) that the sensor claims: x, y, z, roll, pitch, yaw.
+    """One `nav_msgs/Odometry`, stamped `time_s` after the first image: planar pose in odom (base_link at time 0), twist in
+    base_link, and the variances (6,) that the sensor claims: x, y, z, roll, pitch, yaw.
     """
 
     time_s: float
@@ -59,10 +59,12 @@ class ImuReading:
 
 
 def odometry_readings(motion: VehicleMotion, config: OdometryConfig, seed: int) -> list[OdometryReading]:
-    """Planar odometry over the whole drive.
+    """Planar odometry over the whole drive, but for dropouts; none where the vehicle has no odometry.
 
     Way is counted along the road, so that hills do not shorten it. Wheels do not feel the springs.
     """
+    if not config.enabled:
+        return []
     rng = np.random.default_rng([seed, 21])
     time, step_s = motion.profile.time_s, motion.profile.time_s[1] - motion.profile.time_s[0]
     speed, yaw = _measured_speed(motion, config, rng), np.unwrap(motion.path.heading(motion.profile.way_m))
@@ -75,9 +77,10 @@ def odometry_readings(motion: VehicleMotion, config: OdometryConfig, seed: int) 
     x, y = x - np.interp(0.0, time, x), y - np.interp(0.0, time, y)
     stamps = _stamps(motion.duration_s, config.rate_hz, rng)
     noise = config.strength * _YAW_NOISE_RPS * rng.standard_normal(len(stamps))
-    columns = np.stack([np.interp(stamps, time, values) for values in (x, y, turned, speed, rate)], axis=1)
+    told = stamps - config.delay_s
+    columns = np.stack([np.interp(told, time, values) for values in (x, y, turned, speed, rate)], axis=1)
     columns[:, 4] += noise
-    return [_reading(float(t), row, aim) for t, row in zip(stamps, columns)]
+    return [_reading(float(t), row, aim) for t, row in zip(stamps, columns) if not _is_missing(float(t), config)]
 
 
 def imu_readings(motion: VehicleMotion, config: ImuConfig, seed: int) -> list[ImuReading]:
@@ -121,6 +124,11 @@ def _stamps(duration_s: float, rate_hz: float, rng: np.random.Generator) -> Floa
     """Times of the messages: a sensor's clock has no common beat with the camera's."""
     first_s = -_LEAD_S - rng.uniform() / rate_hz
     return np.arange(first_s, duration_s + _LEAD_S, 1.0 / rate_hz)
+
+
+def _is_missing(time_s: float, config: OdometryConfig) -> bool:
+    gaps = config.dropouts_s
+    return any(start_s <= time_s < end_s for start_s, end_s in zip(gaps[::2], gaps[1::2]))
 
 
 def _reading(time_s: float, row: FloatArray, aim_rad: float) -> OdometryReading:

@@ -63,6 +63,7 @@ def check_scenario(
         _check_sweet_spot(wall, f"walls.{number}", start_m, end_m)
     _check_lane(world, drive)
     plan = plan_drive(build_profile(world, seed), world, camera, drive, walls, seed)
+    _check_dropouts(drive, plan.motion.duration_s)
     _check_actors(plan, world, drive, actors)
     check_room(plan, walls, actor_motions(plan, world, drive, actors))
 
@@ -149,6 +150,15 @@ def _check_lane(world: WorldConfig, drive: DriveConfig) -> None:
         raise ConfigError(
             f"drive.lateral_m: {drive.lateral_m:g} m puts the vehicle {abs(lateral):.1f} m beside the middle of a road "
             f"whose asphalt ends at {section.half_asphalt_m:.1f} m"
+        )
+
+
+def _check_dropouts(drive: DriveConfig, duration_s: float) -> None:
+    """One that begins after the last image would change nothing that anybody sees."""
+    late = [start_s for start_s in drive.odometry.dropouts_s[::2] if start_s >= duration_s]
+    if late:
+        raise ConfigError(
+            f"drive.odometry.dropouts_s: the drive ends after {duration_s:.1f} s, before the dropout at {late[0]:g} s"
         )
 
 

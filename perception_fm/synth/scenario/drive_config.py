@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
 from perception_fm.config import setting
+from perception_fm.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class OdometryConfig:
     """`/odometry` of wheel encoders and a yaw-rate gyro.
 
-    `strength` scales all errors that the seed draws; 0 leaves the exact motion and the deliberate errors only.
+    `strength` scales all errors that the seed draws; 0 leaves the exact motion and the deliberate errors only. Raises
+    `ConfigError` for dropouts that are no pairs in the order of time.
     """
 
+    enabled: bool = setting(True, "false: a vehicle without odometry, no /odometry and no transform from odom")
     rate_hz: float = setting(50.0, "messages per second", low=5.0, high=200.0)
     strength: float = setting(1.0, "of the random errors; 1: an ordinary vehicle, 0: none", low=0.0, high=10.0)
     speed_error: float = setting(0.0, "deliberate: speed is told too high by this fraction", low=-0.5, high=0.5)
@@ -24,6 +28,19 @@ class OdometryConfig:
     turn_error_dps: float = setting(
         0.0, "deliberate: degrees to the left that the told rotation gains in each second", low=-20.0, high=20.0
     )
+    delay_s: float = setting(
+        0.0, "deliberate: a stamp is later by this than the motion that the message tells", low=0.0, high=0.5
+    )
+    dropouts_s: tuple[float, ...] = setting(
+        (), "no messages from, until, from, until, ... seconds after the first image", low=0.0, high=3600.0
+    )
+
+    def __post_init__(self) -> None:
+        times = self.dropouts_s
+        if len(times) % 2 or any(later <= earlier for earlier, later in itertools.pairwise(times)):
+            raise ConfigError(
+                f"drive.odometry.dropouts_s needs pairs of from and until, each later than the last, got {list(times)}"
+            )
 
 
 @dataclass(frozen=True)

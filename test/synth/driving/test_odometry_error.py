@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from perception_fm.errors import ConfigError
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.synth.driving.odometry_error import imu_readings, odometry_readings
 from perception_fm.synth.driving.route import drive_path
@@ -57,6 +58,48 @@ def test_deliberate_errors_are_as_ordered():
     yaw_end = math.radians(1.0 * last.time_s)
     # A path that begins at 2 degrees and turns by 1 degree per second: a circle, whose chord is at the mean angle.
     assert math.atan2(y, x) == pytest.approx(math.radians(2.0) + 0.5 * yaw_end, abs=1e-4)
+
+
+def test_delayed_stamp_tells_an_earlier_motion():
+    motion = motion_on(1.0 / 60.0)
+    on_time = odometry_readings(motion, OdometryConfig(strength=0.0), seed=5)
+    late = odometry_readings(motion, OdometryConfig(strength=0.0, delay_s=0.08), seed=5)
+    assert [reading.time_s for reading in late] == [reading.time_s for reading in on_time]
+    for reading, four_before in zip(late[4:], on_time):  # four steps of 20 ms
+        np.testing.assert_allclose(
+            reading.odom_from_base.translation_m, four_before.odom_from_base.translation_m, atol=1e-5
+        )
+        np.testing.assert_allclose(reading.odom_from_base.rotation, four_before.odom_from_base.rotation, atol=1e-6)
+        np.testing.assert_allclose(reading.linear_mps, four_before.linear_mps, atol=1e-6)
+
+
+def test_delay_draws_no_other_random_errors():
+    motion = motion_on()
+    usual = odometry_readings(motion, OdometryConfig(), seed=5)[-1]
+    late = odometry_readings(motion, OdometryConfig(delay_s=0.05), seed=5)[-1]
+    assert usual.odom_from_base.translation_m[0] - late.odom_from_base.translation_m[0] == pytest.approx(0.5, abs=0.01)
+    assert late.angular_rps[2] == pytest.approx(usual.angular_rps[2], abs=1e-4)
+
+
+def test_dropout_takes_messages_away_and_changes_no_other():
+    motion = motion_on()
+    whole = odometry_readings(motion, OdometryConfig(), seed=5)
+    holed = odometry_readings(motion, OdometryConfig(dropouts_s=(0.0, 0.4, 3.0, 4.0)), seed=5)
+    kept = [reading for reading in whole if not (0.0 <= reading.time_s < 0.4 or 3.0 <= reading.time_s < 4.0)]
+    assert len(whole) - len(kept) == pytest.approx(70, abs=1)
+    assert [reading.time_s for reading in holed] == [reading.time_s for reading in kept]
+    for one, other in zip(holed, kept):
+        np.testing.assert_array_equal(one.odom_from_base.translation_m, other.odom_from_base.translation_m)
+
+
+def test_vehicle_without_odometry_has_no_readings():
+    assert odometry_readings(motion_on(), OdometryConfig(enabled=False), seed=5) == []
+
+
+@pytest.mark.parametrize("times", [(1.0,), (2.0, 1.0), (1.0, 1.0), (1.0, 2.0, 1.5, 3.0), (1.0, 2.0, 3.0)])
+def test_dropouts_that_are_no_pairs_in_order_are_refused(times):
+    with pytest.raises(ConfigError, match=r"drive\.odometry\.dropouts_s needs pairs of from and until"):
+        OdometryConfig(dropouts_s=times)
 
 
 def test_random_errors_have_the_claimed_size():
