@@ -35,8 +35,8 @@ _LEAD_S = 0.2  # sensors of motion begin this long before the first image and en
 
 @dataclass(frozen=True, eq=False)
 class OdometryReading:
-    """One `nav_msgs/Odometry`, stamped `time_s` after the first image: planar pose in odom (base_link at time 0), twist in
-    base_link, and the variances (6,) that the sensor claims: x, y, z, roll, pitch, yaw.
+    """One `nav_msgs/Odometry`, stamped `time_s` after the first image: planar pose in odom (base_link at time 0), twist
+    in base_link, and the variances (6,) that the sensor claims: x, y, z, roll, pitch, yaw.
     """
 
     time_s: float
