@@ -22,7 +22,8 @@ from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.clusters import clusters_of
 from perception_fm.scene.footing import on_their_feet
-from perception_fm.scene.free_grid import FreeSpaceGrid, FreeSpaceMemory
+from perception_fm.scene.free_grid import FreeSpaceGrid
+from perception_fm.scene.free_memory import FreeSpaceMemory
 from perception_fm.scene.ground import LearnedGround, MetricScale, MotionDepths
 from perception_fm.scene.points import LabeledPoints, labeled_points
 from perception_fm.scene.polar import PolarFreeSpace, polar_free_space

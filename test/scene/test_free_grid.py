@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
-from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid, FreeSpaceMemory
+from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
+from perception_fm.scene.free_memory import FreeSpaceMemory
 from perception_fm.scene.points import labeled_points
 from perception_fm.scene.polar import PolarFreeSpace, polar_free_space
 

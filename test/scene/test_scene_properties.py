@@ -14,7 +14,8 @@ from perception_fm.config import SceneConfig
 from perception_fm.dense import DensePrediction
 from perception_fm.geometry.road_plane import PlaneEstimate, plane_from_mounting
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
-from perception_fm.scene.free_grid import FREE, FreeSpaceGrid, FreeSpaceMemory
+from perception_fm.scene.free_grid import FREE, FreeSpaceGrid
+from perception_fm.scene.free_memory import FreeSpaceMemory
 from perception_fm.scene.points import LabeledPoints, Surface, labeled_points
 from perception_fm.scene.polar import STEP_M, polar_free_space
 from perception_fm.scene.stage import SceneStage, SceneView
