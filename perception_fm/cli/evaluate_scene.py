@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from perception_fm.evaluation.scene_evaluation import SceneTruth
     from perception_fm.evaluation.scene_frames import SceneSource
 
+_LOW_M = 0.5  # things below it get lines of their own
+
 
 @click.command("scene")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
@@ -130,12 +132,21 @@ def _free_space_lines(figures: Mapping[str, Any]) -> list[str]:
 def _obstacle_lines(figures: Mapping[str, Any]) -> list[str]:
     rows = [("all", figures["all"])]
     rows += [(f"{row['from_m']:g} to {row['to_m']:g} m", row) for row in figures["bands"]]
-    return [
+    lines = [
         f"obstacles, {name}: recall {_percent(row['recall'])} of {row['things']}, precision "
         f"{_percent(row['precision'])}, false {_percent(row['false_share'])} of all, nearest point off by "
         f"{row['errors']['near_error_m']['median_abs']:.2f} m median"
         for name, row in rows
     ]
+    lines += [
+        f"obstacles {low['from_m']:g} to {low['to_m']:g} m high, {row['from_m']:g} to {row['to_m']:g} m: recall "
+        f"{_percent(row['recall'])} of {row['things']}, called free {_percent(row['called_free_share'])}"
+        for low in figures["heights"]
+        if low["to_m"] <= _LOW_M
+        for row in low["bands"]
+        if row["things"]
+    ]
+    return lines
 
 
 def _percent(share: float, digits: int = 1) -> str:

@@ -39,7 +39,8 @@ def run(
     """Render a scenario into an MCAP bag like a vehicle's own recording, with exact ground truth beside it.
 
     SCENARIO is a YAML file or the name of one that comes with the package: demo, plain_wall, painted_wall, free_road,
-    traffic, phantoms, odometry (docs/data_format.md). The bag appears under its name only when it is complete.
+    traffic, phantoms, odometry, small_obstacles (docs/data_format.md). The bag appears under its name only when it is
+    complete.
     """
     require_extra()
     from perception_fm.synth.recording import record

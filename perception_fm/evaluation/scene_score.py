@@ -17,7 +17,7 @@ from perception_fm.evaluation.grid_score import GRID_DEFINITION, GridScore
 from perception_fm.evaluation.scale_score import SCALE_DEFINITION, ScaleScore
 from perception_fm.evaluation.scene_frames import SceneFrame
 from perception_fm.evaluation.scene_run import SceneAnswer
-from perception_fm.evaluation.seen_things import FoundThing, standing_ranges
+from perception_fm.evaluation.seen_things import FoundThing, is_called_free, standing_ranges
 from perception_fm.evaluation.thing_match import MATCH_DEFINITION, match_things
 from perception_fm.evaluation.thing_score import THING_DEFINITION, ThingScore
 from perception_fm.evaluation.true_cells import CELLS_DEFINITION, TrueCells
@@ -73,8 +73,10 @@ class SceneScore:
         if frame.things is not None and frame.points is not None:
             self._counts["obstacles"] += 1
             judged = [one for one in found if _is_judged(one, frame)]
-            matching = match_things(frame.things, judged, standing_ranges(frame.points, pose.translation_m[:2]))
-            record |= self._things.add(frame.things, judged, matching)
+            foot = pose.translation_m[:2]
+            matching = match_things(frame.things, judged, standing_ranges(frame.points, foot))
+            called_free = [is_called_free(thing, view.grid, foot) for thing in frame.things]
+            record |= self._things.add(frame.things, judged, matching, called_free)
         if frame.corridor_m is not None:
             self._counts["corridor"] += 1
             claimed = {width: claimed_distances(found, view.grid, pose, width) for width in WIDTHS_M}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
 from perception_fm.evaluation.true_points import STANDING_TO_M, TruePoints
+from perception_fm.scene.free_grid import FREE, FreeSpaceGrid
 from perception_fm.types import Obstacle
 
 FloatArray = NDArray[np.float64]
@@ -131,6 +132,14 @@ def thing_of_box(
     seen = points.points_base_m[chosen]
     top = float(points.height_m[chosen].max())
     return TrueThing(class_id, _extent(seen[:, :2], foot_m, 0.0), top, centre_m, size_m, math.nan, True)
+
+
+def is_called_free(thing: TrueThing, grid: FreeSpaceGrid, foot_m: FloatArray) -> bool:
+    """Whether the nearest point of a thing lies in a free cell; `foot_m` (2,) of the camera, base frame."""
+    place = foot_m + thing.extent.near_point_m
+    column, row = np.floor((place - np.array(grid.origin_m)) / grid.resolution_m).astype(int)
+    rows, columns = grid.cells.shape
+    return bool(0 <= row < rows and 0 <= column < columns and grid.cells[row, column] == FREE)
 
 
 def standing_ranges(points: TruePoints, foot_m: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int32]]:

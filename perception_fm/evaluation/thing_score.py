@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from perception_fm.evaluation.seen_things import FoundThing, TrueThing, class_gr
 from perception_fm.evaluation.thing_match import Matching, Pair
 
 _SMALL_M = 0.6
+_HEIGHTS_M = (0.0, 0.25, 0.5, 1.0, math.inf)
 _ERRORS = ("near_error_m", "aside_error_m", "centre_error_m", "width_error_m", "height_error_m", "length_error_m",
            "yaw_error_deg")  # fmt: skip
 _OUTCOMES = ("pairs", "pieces", "background", "ignored", "false")
@@ -24,24 +26,37 @@ THING_DEFINITION = (
     "seen; centre_error_m, length_error_m: against annotated boxes; yaw_error_deg: modulo 90 degrees. Each with "
     "median, median of the absolute value, and its 90% quantile. average_precision: scored by existence_probability. "
     "false_share: false ones of all that were found. "
-    "small: things whose highest visible point is less than 0.6 m over the ground."
+    "small: things whose highest visible point is less than 0.6 m over the ground; heights: by the same height and by "
+    "distance; called_free_share: of things whose nearest point lies in a cell that is called free."
 )
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A true thing and what was found of it; `is_called_free`: the free space denies it."""
+
+    thing: TrueThing
+    pair: Pair | None
+    found: FoundThing | None
+    is_called_free: bool
 
 
 class ThingScore:
     """Collects frames."""
 
     def __init__(self) -> None:
-        self._true: list[tuple[TrueThing, Pair | None, FoundThing | None]] = []
+        self._true: list[_Judged] = []
         self._found: list[tuple[FoundThing, str]] = []
 
-    def add(self, true: Sequence[TrueThing], found: Sequence[FoundThing], matching: Matching) -> dict[str, Any]:
-        """The counts of one frame."""
+    def add(
+        self, true: Sequence[TrueThing], found: Sequence[FoundThing], matching: Matching, called_free: Sequence[bool]
+    ) -> dict[str, Any]:
+        """The counts of one frame; `called_free`: of each true thing, whether its nearest point is called free."""
         paired = {pair.true: pair for pair in matching.pairs}
-        for index, thing in enumerate(true):
+        for index, (thing, is_free) in enumerate(zip(true, called_free, strict=True)):
             if thing.is_wanted:
                 pair = paired.get(index)
-                self._true.append((thing, pair, None if pair is None else found[pair.found]))
+                self._true.append(_Judged(thing, pair, None if pair is None else found[pair.found], is_free))
         outcomes = {
             "pairs": [pair.found for pair in matching.pairs],
             "pieces": matching.pieces,
@@ -66,6 +81,7 @@ class ThingScore:
                 {"name": name, **self._figures(_of_class(name), _found_of_class(name))} for name in self._class_names()
             ],
             "small": self._figures(lambda thing: thing.top_m < _SMALL_M, None),
+            "heights": [self._by_height(low, high) for low, high in pairwise(_HEIGHTS_M)],
             "false_by_class": dict(
                 Counter(class_name(one.obstacle.class_id) for one, what in self._found if what == "false").most_common()
             ),
@@ -81,14 +97,23 @@ class ThingScore:
         precision = np.cumsum(is_hit) / np.arange(1, len(is_hit) + 1)
         return float((precision * is_hit).sum() / len(self._true))
 
+    def _by_height(self, low_m: float, high_m: float) -> dict[str, Any]:
+        """Things whose top lies between two heights, by distance."""
+        chosen = [one for one in self._true if low_m <= one.thing.top_m < high_m]
+        bands = [
+            {"from_m": near, "to_m": far, **_seen([one for one in chosen if near <= one.thing.extent.near_m < far])}
+            for near, far in pairwise(BANDS_M)
+        ]
+        return {"from_m": low_m, "to_m": high_m, **_seen(chosen), "bands": bands}
+
     def _class_names(self) -> list[str]:
-        names = Counter(class_group(thing.class_id) for thing, _, _ in self._true)
+        names = Counter(class_group(one.thing.class_id) for one in self._true)
         return [name for name, _ in names.most_common()]
 
     def _figures(self, wants: Any, wants_found: Any) -> dict[str, Any]:
         """Of the true things and found things that two conditions choose; without the second there is no precision."""
-        chosen = [(thing, pair, one) for thing, pair, one in self._true if wants(thing)]
-        hits = [(thing, pair, one) for thing, pair, one in chosen if pair is not None and one is not None]
+        chosen = [one for one in self._true if wants(one.thing)]
+        hits = [(one.thing, one.pair, one.found) for one in chosen if one.pair is not None and one.found is not None]
         document: dict[str, Any] = {
             "things": len(chosen),
             "recall": len(hits) / len(chosen) if chosen else math.nan,
@@ -104,6 +129,14 @@ class ThingScore:
                 "found": {name: counts[name] for name in _OUTCOMES},
             }
         return document
+
+
+def _seen(chosen: Sequence[_Judged]) -> dict[str, Any]:
+    return {
+        "things": len(chosen),
+        "recall": _mean([one.pair is not None for one in chosen]),
+        "called_free_share": _mean([one.is_called_free for one in chosen]),
+    }
 
 
 def _within(low: float, high: float) -> Any:

@@ -18,9 +18,10 @@ FloatArray = NDArray[np.float64]
 ROAD_LABEL = 0
 CELLS_DEFINITION = (
     "Judged are the cells whose centre, on the ground, lies in the picture. A cell is truly occupied where a point of "
-    "a thing (no road, pavement, grass, sky) lies in it, 0.3 to 2.3 m over the ground. It is truly free where it is "
-    "not occupied and road is seen in it: rendered, the pixel that its centre falls into shows road at this distance, "
-    "within the length of ground that the pixel covers; measured by LiDAR, a road point lies in it. All others are "
+    "a thing (no road, pavement, grass, sky) lies in it, 0.3 to 2.3 m over the ground, or from 0.15 m on of a counted "
+    "thing of no class, as lies on a road. It is truly free where it is not occupied and road is seen in it: "
+    "rendered, the pixel that its centre falls into shows road at this distance, within the length of ground that the "
+    "pixel covers; measured by LiDAR, a road point lies in it. All others are "
     "truly unknown: pavement, grass, what is hidden. The ground is the mean height of ground points in cells of 0.5 m, "
     "beyond them that of the nearest."
 )

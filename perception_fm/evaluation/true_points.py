@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.geometry.transform import RigidTransform
 
 FloatArray = NDArray[np.float64]
 
 STANDING_FROM_M, STANDING_TO_M = 0.3, 2.3
 """Height over the ground between which something stands in the way: higher than kerbs, lower than signs over a road."""
+LYING_FROM_M = 0.15
+"""The same of a counted thing of no class, which is what lies on a road: the ground clearance of a passenger car."""
 _REACH_M = 60.0  # free space and obstacles end at 50 m
 _GROUND_CELL_M = 0.5
 _CELLS = int(2 * _REACH_M / _GROUND_CELL_M)
@@ -44,7 +47,9 @@ class TruePoints:
     @property
     def is_standing(self) -> NDArray[np.bool_]:
         """Whether a point (N,) belongs to a thing and is in the way."""
-        return self.is_thing & (self.height_m >= STANDING_FROM_M) & (self.height_m <= STANDING_TO_M)
+        is_lying = (self.instance > 0) & (self.label == UNKNOWN_LABEL)
+        from_m = np.where(is_lying, LYING_FROM_M, STANDING_FROM_M)
+        return self.is_thing & (self.height_m >= from_m) & (self.height_m <= STANDING_TO_M)
 
 
 class GroundHeights:

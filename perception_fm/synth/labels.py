@@ -8,7 +8,8 @@ from perception_fm.errors import PerceptionError
 IGNORED = UNKNOWN_LABEL
 SKY = 10
 WALL = 3
-# Cityscapes leaves guard rail, bridge, tunnel and advertising out of its evaluation (trainId 255); vans are cars.
+# Cityscapes leaves guard rail, bridge, tunnel, advertising and what else lies or stands about ("static": boxes, cones)
+# out of its evaluation (trainId 255); vans are cars.
 KINDS = {
     "road": 0,
     "side_road": 0,
@@ -50,6 +51,7 @@ KINDS = {
     "billboard": IGNORED,
     "barrier": IGNORED,
     "street_furniture": IGNORED,
+    "small_obstacle": IGNORED,
 }
 
 

@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from scene_builders import PERSON, found, true
+from scene_builders import PERSON, empty_grid, found, true
 
+from perception_fm.evaluation.seen_things import is_called_free
 from perception_fm.evaluation.thing_match import Matching, match_things
 from perception_fm.evaluation.thing_score import ThingScore
+from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN
 
 NOTHING = (np.empty(0), np.empty(0), np.empty(0, np.int32))
 
@@ -89,7 +91,7 @@ def test_recall_and_precision_by_distance_and_class() -> None:
     things = [true(8.0), true(25.0), true(25.0, y=6.0, width_m=0.6, class_id=PERSON)]
     claims = [found(10.0), found(15.0, -6.0, class_id=PERSON, existence_probability=0.9), found(27.0)]
     score = ThingScore()
-    record = score.add(things, claims, match_things(things, claims, NOTHING))
+    record = score.add(things, claims, match_things(things, claims, NOTHING), [False] * 3)
     assert (record["things"], record["missed"], record["false"]) == (3, 1, 1)
     document = score.document()
     assert document["all"]["recall"] == document["all"]["precision"] == pytest.approx(2 / 3)
@@ -108,6 +110,28 @@ def test_recall_and_precision_by_distance_and_class() -> None:
 def test_small_things_are_told_by_their_top() -> None:
     score = ThingScore()
     things = [true(18.0, top_m=0.5), true(30.0)]
-    score.add(things, [found(32.0)], match_things(things, [found(32.0)], NOTHING))
+    score.add(things, [found(32.0)], match_things(things, [found(32.0)], NOTHING), [True, False])
     assert score.document()["small"]["things"] == 1
     assert score.document()["small"]["recall"] == 0.0
+
+
+def test_recall_and_denial_of_low_things_by_height_and_distance() -> None:
+    score = ThingScore()
+    things = [true(18.0, top_m=0.3), true(18.0, y=6.0, top_m=0.3), true(25.0, top_m=0.2), true(35.0)]
+    claims = [found(20.0), found(37.0)]
+    score.add(things, claims, match_things(things, claims, NOTHING), [False, True, True, False])
+    lowest, low, _, high = score.document()["heights"]
+    assert (low["from_m"], low["to_m"], low["things"], low["recall"]) == (0.25, 0.5, 2, 0.5)
+    assert [(row["things"], row["recall"]) for row in low["bands"] if row["things"]] == [(2, 0.5)]
+    assert low["called_free_share"] == 0.5
+    assert (lowest["recall"], lowest["called_free_share"]) == (0.0, 1.0)
+    assert (high["things"], high["bands"][3]["recall"]) == (1, 1.0)
+
+
+@pytest.mark.parametrize(("state", "is_free"), [(FREE, True), (OCCUPIED, False), (UNKNOWN, False)])
+def test_thing_is_called_free_where_its_nearest_point_is(state: int, is_free: bool) -> None:
+    grid = empty_grid()
+    cells = grid.cells.copy()
+    cells[40, 80] = state  # from y 0 and x 20 on
+    assert is_called_free(true(18.1, y=0.1, width_m=0.3), empty_grid(cells), np.array([2.0, 0.0])) is is_free
+    assert not is_called_free(true(80.0), empty_grid(np.full_like(cells, FREE)), np.zeros(2))

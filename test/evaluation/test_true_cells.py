@@ -6,8 +6,22 @@ import math
 
 import numpy as np
 import pytest
-from scene_builders import CAMERA, CAR, HEIGHT_M, POSE, ROAD, SLAB_M, empty_grid, street, street_points
+from scene_builders import (
+    CAMERA,
+    CAR,
+    FOCAL_PX,
+    HEIGHT_M,
+    HORIZON_PX,
+    POSE,
+    ROAD,
+    SKY,
+    SLAB_M,
+    empty_grid,
+    street,
+    street_points,
+)
 
+from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.evaluation.seen_things import standing_ranges, thing_of_box, things_of_instances
 from perception_fm.evaluation.true_cells import TrueCells, true_cells
 from perception_fm.evaluation.true_points import GroundHeights, true_points
@@ -94,6 +108,19 @@ def test_low_and_high_things_are_not_in_the_way() -> None:
     )
     assert low.is_thing.any()
     assert not low.is_standing.any()
+
+
+@pytest.mark.parametrize(("class_id", "is_in_the_way"), [(UNKNOWN_LABEL, True), (CAR, False)])
+def test_what_lies_on_the_road_is_in_the_way_from_a_lower_height_on(class_id: int, is_in_the_way: bool) -> None:
+    depth, label, instance, _ = street()
+    # Of the slab only its lowest 0.25 m, above it sky.
+    is_low = (label == CAR) & (np.arange(96)[:, None] > HORIZON_PX + FOCAL_PX * (HEIGHT_M - 0.25) / SLAB_M)
+    drawn = np.where(is_low, np.uint8(class_id), np.where(label == CAR, np.uint8(SKY), label))
+    points = true_points(depth, CAMERA, POSE, drawn, drawn == ROAD, drawn <= 1, is_low, instance)
+    things = things_of_instances(points, POSE.translation_m[:2])
+    assert len(things) == is_in_the_way
+    assert points.is_standing.any() == is_in_the_way
+    assert all(thing.top_m == pytest.approx(0.2, abs=0.05) for thing in things)  # rows are 0.1 m apart there
 
 
 def test_thing_of_an_instance_is_the_drawn_car() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from perception_fm.errors import ConfigError
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.synth.scenario.actor_config import FOOTPRINT_M, ActorConfig
+from perception_fm.synth.scenario.actor_config import FOOTPRINT_M, SMALL_OBSTACLES, ActorConfig
 from perception_fm.synth.world.ground.cross_section import KERB_HEIGHT_M, CrossSection, Lane
 from perception_fm.synth.world.road_line import RoadLine
 
@@ -77,13 +77,19 @@ def actor_motion(
     ego: Lane,
     ego_speed_mps: float,
 ) -> ActorMotion:
-    """The motion of an actor, `name` being its key. Raises `ConfigError` for a lane that the road does not have."""
+    """The motion of an actor, `name` being its key.
+
+    Raises `ConfigError` for a lane that the road does not have, and for a small obstacle that is to move.
+    """
     lane = _lane(config, name, section.lane_list(), ego)
     heading = config.heading
     if heading == "lane":
         heading = "along" if lane.direction > 0 else "against"
     speed = ego_speed_mps if config.matches_ego else config.speed_mps
-    return ActorMotion(config, road, section, lane.offset_m + config.lateral_m, heading, speed)
+    motion = ActorMotion(config, road, section, lane.offset_m + config.lateral_m, heading, speed)
+    if config.kind in SMALL_OBSTACLES and not motion.is_standing:
+        raise ConfigError(f"{name}.kind: a {config.kind} lies still; give it no speed and no change of speed")
+    return motion
 
 
 def _lane(config: ActorConfig, name: str, lanes: Sequence[Lane], ego: Lane) -> Lane:

@@ -13,6 +13,7 @@ from perception_fm.synth.painted.config import WallConfig
 from perception_fm.synth.scenario.actor_config import POSTER_TRUCK
 from perception_fm.synth.scene import Asset, SceneObject
 from perception_fm.synth.world.placing.site import THINGS
+from perception_fm.synth.world.street import small_obstacles
 from perception_fm.synth.world.users import people, two_wheelers, vehicles
 
 FIRST_INSTANCE = 50000  # above those of the world, below those of painted surfaces
@@ -25,6 +26,11 @@ _MAKERS: dict[str, Callable[[np.random.Generator], Asset]] = {
     "motorcyclist": two_wheelers.motorcyclist,
     "cyclist": two_wheelers.cyclist,
     "pedestrian": people.pedestrian,
+    "crate": small_obstacles.crate,
+    "tyre": small_obstacles.tyre,
+    "cone": small_obstacles.cone,
+    "kerbstone": small_obstacles.kerbstone,
+    "log": small_obstacles.log,
 }
 
 

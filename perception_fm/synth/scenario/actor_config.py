@@ -1,4 +1,4 @@
-"""Settings of who else is on the road by arrangement: the actors of a scenario."""
+"""Settings of who and what else is on the road by arrangement: the actors of a scenario."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from perception_fm.config import setting
 from perception_fm.synth.painted.config import WallConfig
 
-ACTOR_KINDS = ("car", "van", "truck", "bus", "motorcyclist", "cyclist", "pedestrian", "poster_truck")
 POSTER_TRUCK = "poster_truck"
+SMALL_OBSTACLES = ("crate", "tyre", "cone", "kerbstone", "log")
+"""What lies on the road, 0.2 to 0.75 m high, and never moves."""
+ACTOR_KINDS = (
+    "car", "van", "truck", "bus", "motorcyclist", "cyclist", "pedestrian", POSTER_TRUCK, *SMALL_OBSTACLES
+)  # fmt: skip
 
 # Length and width in metres that a check before rendering reckons with: the largest of each kind.
 FOOTPRINT_M = {
@@ -21,14 +25,21 @@ FOOTPRINT_M = {
     "cyclist": (2.0, 0.7),
     "pedestrian": (0.8, 0.8),
     "poster_truck": (16.6, 2.6),
+    "crate": (0.6, 0.4),
+    "tyre": (0.7, 0.7),
+    "cone": (0.4, 0.4),
+    "kerbstone": (1.0, 0.15),
+    "log": (2.0, 0.3),
 }
 
 
 @dataclass(frozen=True)
 class ActorConfig:
-    """One road user. It keeps its speed until `change_at_s` and then changes it steadily to `final_speed_mps`.
+    """One road user, or a small obstacle, which stands still. A road user keeps its speed until `change_at_s` and then
+    changes it steadily to `final_speed_mps`.
 
-    A vehicle follows its lane; left and right cross the road, seen by who drives along it.
+    A vehicle follows its lane; left and right cross the road, seen by who drives along it, and turn across it what lies
+    there.
     """
 
     kind: str = setting("car", "what it is", choices=ACTOR_KINDS)

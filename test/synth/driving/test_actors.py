@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from tiny_scenarios import tiny_scenario
 
+from perception_fm.errors import ConfigError
 from perception_fm.synth.driving.actor_motion import actor_motion
-from perception_fm.synth.scenario.actor_config import FOOTPRINT_M, ActorConfig
+from perception_fm.synth.scenario.actor_config import FOOTPRINT_M, SMALL_OBSTACLES, ActorConfig
 from perception_fm.synth.world.ground.cross_section import cross_section
 from perception_fm.synth.world.road_line import RoadLine
 
@@ -68,6 +69,16 @@ def test_crossing_pedestrian_steps_from_the_kerb_to_the_road():
     np.testing.assert_allclose(crossing.pose(0.0).rotation[:, 0], [0.0, 1.0, 0.0], atol=1e-9)
     assert crossing.pose(0.0).translation_m[2] == pytest.approx(0.12)  # on the pavement beyond the parking bay
     assert crossing.pose(3.0).translation_m[2] == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("kind", SMALL_OBSTACLES)
+def test_small_obstacle_lies_on_the_road_and_never_moves(kind):
+    (item,) = actor_objects([motion(kind=kind, station_m=50.0, heading="left")])
+    assert (item.kind, item.instance, item.trajectory) == ("small_obstacle", FIRST_INSTANCE, None)
+    np.testing.assert_allclose(item.pose(0.0).rotation[:, 0], [0.0, 1.0, 0.0], atol=1e-9)
+    for settings in ({"speed_mps": 1.0}, {"matches_ego": True}, {"change_at_s": 1.0, "final_speed_mps": 2.0}):
+        with pytest.raises(ConfigError, match=rf"actors\.0\.kind: a {kind} lies still"):
+            motion(kind=kind, station_m=50.0, **settings)
 
 
 @pytest.mark.parametrize("kind", sorted(set(FOOTPRINT_M) - {"poster_truck"}))

@@ -19,7 +19,7 @@ from perception_fm.synth.world.road_line import RoadLine
 
 FloatArray = NDArray[np.float64]
 
-THINGS = {"pedestrian", "rider", "car", "van", "truck", "bus", "motorcycle", "bicycle"}
+THINGS = {"pedestrian", "rider", "car", "van", "truck", "bus", "motorcycle", "bicycle", "small_obstacle"}
 CLEARANCE_M = 4.5  # nothing lower hangs over a lane
 _STANDING_M = 2.0  # what of an object lies below this stands in the way of others
 _HEIGHTS_M = (_STANDING_M, CLEARANCE_M, np.inf)
