@@ -32,6 +32,11 @@ GROUP_OF_LABEL = np.full(UNKNOWN_LABEL + 1, _BACKGROUND, np.uint8)
 for _number, _names in enumerate(_GROUPS, 1):
     GROUP_OF_LABEL[[CITYSCAPES_CLASSES.index(name) for name in _names]] = _number
 
+# Each cell and the one to its right, below it, and below to the right and left.
+_NEIGHBOURS = (
+    (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :]),
+    (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]),
+)  # fmt: skip
 _SAME_SURFACE_SHARE = 0.10  # of the distance between neighbouring cells; two cars in a queue are further apart
 _PIECE_M = 3.0
 _OUTER = 0.04  # quantile: sides of a box leave out this share of the points, whose depth may belong to another surface
@@ -143,20 +148,20 @@ def _square(ground_m: FloatArray, side_m: float) -> FloatArray:
 
 def _connected(points: LabeledPoints, cells: NDArray[np.intp]) -> NDArray[np.intp]:
     """Number (N,) of the connected thing of each standing cell, from 0 on."""
-    number = np.zeros(points.surface.shape, np.int32)
-    number.ravel()[cells] = np.arange(len(cells))
-    log = np.full(points.surface.shape, np.float32(np.nan))
+    shape = points.surface.shape
+    log = np.full(shape, np.float32(np.nan))
     log.ravel()[cells] = np.log(points.points_m.reshape(-1, 3)[cells, 2])
     group = GROUP_OF_LABEL[points.label]
-    edges = []
-    for here, there in (
-        (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]),
-        (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]),
-    ):  # fmt: skip
-        joins = (np.abs(log[here] - log[there]) < _SAME_SURFACE_SHARE) & (group[here] == group[there])
-        edges.append((number[here][joins], number[there][joins]))
-    first, second = (np.concatenate(ends) for ends in zip(*edges))
-    graph = csr_array((np.ones(len(first)), (first, second)), shape=(len(cells), len(cells)))
+    joins = np.zeros((*shape, len(_NEIGHBOURS)), bool)
+    for index, (here, there) in enumerate(_NEIGHBOURS):
+        is_near = np.abs(log[here] - log[there]) < _SAME_SURFACE_SHARE
+        joins[(*here, index)] = is_near & (group[here] == group[there])
+    number = np.zeros(points.surface.size + shape[1] + 2, np.int32)  # a cell of the last row has none below it
+    number[cells] = np.arange(len(cells))
+    joined = joins.reshape(-1, len(_NEIGHBOURS))[cells]
+    neighbour = number[cells[:, None] + np.array([1, shape[1], shape[1] + 1, shape[1] - 1])][joined]
+    begin = np.append(0, np.cumsum(np.count_nonzero(joined, axis=1)))
+    graph = csr_array((np.ones(len(neighbour)), neighbour, begin), shape=(len(cells), len(cells)))
     return np.asarray(connected_components(graph, directed=False)[1], np.intp)
 
 

@@ -61,28 +61,28 @@ def sectors_of(
     rays = max(_LEAST_RAYS, math.ceil(width * max_range_m / grid.resolution_m))
     places = _walk(grid.resolution_m, grid.origin_m, origin_m, (right, width, count, rays), round(max_range_m / step))
     state = grid.at(places)
-    is_free, is_occupied = state == FREE, state == OCCUPIED
-    end = _first(~(is_free | (state == BLIND)))  # of what can be walked, in steps
+    end = _first(state > BLIND)  # of what can be walked, FREE or BLIND, in steps
     number = np.arange(max(end.max(), 1), dtype=np.int16)
-    is_known = is_free[:, : len(number)] & (number < end[:, None])
-    is_found = is_known.any(axis=1)
-    first = np.where(is_found, _first(is_known) * step, np.inf)
-    last = np.where(is_known, number + 1, 0).max(axis=1) * step
-    nearest = np.where(is_occupied.any(axis=1), _first(is_occupied) * step, np.inf)
-    odds = grid.odds_at(places[:, : len(number)])
-    least_odds = -np.where(is_known, odds, np.float32(-np.inf)).max(axis=1)
+    is_known = state[:, : len(number)] == FREE
+    is_known &= number < end[:, None]
+    first = _first(is_known)
+    is_found = first < len(number)
+    last = np.where(is_found, len(number) - is_known[:, ::-1].argmax(axis=1), 0) * step
+    nearest = _first(state == OCCUPIED)
     by_sector = (count, rays)
-    free, obstacle = last.reshape(by_sector).min(axis=1), nearest.reshape(by_sector).min(axis=1)
+    near = np.where(is_found, first * step, np.inf).reshape(by_sector).max(axis=1)
+    free = last.reshape(by_sector).min(axis=1)
+    obstacle = np.where(nearest < places.shape[1], nearest * step, np.inf).reshape(by_sector).min(axis=1)
     is_any = free > 0.0
     is_met = is_any & (obstacle <= free + np.maximum(_GAP_M, _GAP_SHARE * free))
     boundary = np.where(is_met, Boundary.OBSTACLE, Boundary.UNKNOWN)
     boundary = np.where(is_any & ~is_met & (free >= places.shape[1] * step), Boundary.FREE_END, boundary)
-    odds = np.where(is_any, least_odds.reshape(by_sector).min(axis=1), np.nan)
+    odds = np.where(is_any, -_greatest_odds(grid, places[:, : len(number)], end, rays), np.nan)
     return FreeSpaceSectors(
         origin_m=origin_m,
         width_rad=width,
         bearing_rad=np.asarray(right + width * (np.arange(count) + 0.5), np.float64),
-        near_m=np.where(is_any, first.reshape(by_sector).max(axis=1), 0.0),
+        near_m=np.where(is_any, near, 0.0),
         free_m=free,
         obstacle_m=obstacle,
         boundary=boundary.astype(np.uint8),
@@ -113,7 +113,20 @@ def _span_rad(camera: CameraModel, base_from_camera: RigidTransform) -> tuple[fl
 
 def _first(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Index (N,) of the first True of each row of a mask (N, M), M where there is none."""
-    return np.asarray(np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1]), np.int16)
+    first = mask.argmax(axis=1)
+    return np.asarray(np.where(mask[np.arange(len(mask)), first], first, mask.shape[1]), np.int16)
+
+
+def _greatest_odds(
+    grid: FreeSpaceGrid, places: NDArray[np.int16], end: NDArray[np.int16], rays: int
+) -> NDArray[np.float32]:
+    """Of the free cells among the first `end` (N,) of the steps (N, M), of all rays of a sector (N / rays,)."""
+    odds = grid.free_odds_at(places)
+    # Runs of steps before and from the end of each ray on; one more step, so that none begins beyond the last.
+    start = np.arange(len(places)) * places.shape[1]
+    runs = np.stack([start, start + end], axis=1).ravel()
+    greatest = np.maximum.reduceat(np.append(odds, np.float32(-np.inf)), runs)[::2]
+    return np.asarray(greatest.reshape(-1, rays).max(axis=1))
 
 
 @lru_cache(maxsize=8)
