@@ -1,7 +1,8 @@
-"""From camera poses to the mounting of the camera and the odometry of the vehicle."""
+"""From camera poses to the mountings of cameras and the odometry of the vehicle."""
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -61,6 +62,52 @@ def mounting_from_travel(direction: NDArray[np.float64], height_m: float) -> Rig
     up = image_up - forward * (image_up @ forward)
     up /= np.linalg.norm(up)
     return RigidTransform(np.stack([forward, np.cross(up, forward), up]), np.array([0.0, 0.0, height_m]))
+
+
+@dataclass(frozen=True, eq=False)
+class MountingBeside:
+    """`base_from_camera` of a further camera, and how far single poses are from it at most."""
+
+    base_from_camera: RigidTransform
+    scatter_m: float
+    scatter_rad: float
+
+
+def mounting_beside(
+    first: Sequence[CameraPose], base_from_first: RigidTransform, other: Sequence[CameraPose]
+) -> MountingBeside | None:
+    """Mounting of a camera whose poses are of the same world as those of the first: the mean over its poses, against
+    those of the first at the same time. None where the first has no poses around any of them (0.5 s).
+    """
+    found = []
+    for pose in other:
+        at = _pose_at(first, pose.stamp_ns)
+        if at is not None:
+            found.append(base_from_first @ at.inverse() @ pose.world_from_camera)
+    if not found:
+        return None
+    rotations = Rotation.from_matrix(np.stack([one.rotation for one in found]))
+    places_m = np.stack([one.translation_m for one in found])
+    middle, place_m = rotations.mean(), places_m.mean(axis=0)
+    return MountingBeside(
+        RigidTransform(middle.as_matrix(), place_m),
+        float(np.linalg.norm(places_m - place_m, axis=1).max()),
+        float((middle.inv() * rotations).magnitude().max()),
+    )
+
+
+def _pose_at(poses: Sequence[CameraPose], stamp_ns: int) -> RigidTransform | None:
+    """`world_from_camera` between two poses; None before the first, after the last, and in a gap."""
+    after = bisect.bisect_left(poses, stamp_ns, key=lambda pose: pose.stamp_ns)
+    if after < len(poses) and poses[after].stamp_ns == stamp_ns:
+        return poses[after].world_from_camera
+    if not 0 < after < len(poses):
+        return None
+    one, other = poses[after - 1], poses[after]
+    gap_ns = other.stamp_ns - one.stamp_ns
+    if gap_ns > _MAX_GAP_NS:
+        return None
+    return one.world_from_camera.interpolate(other.world_from_camera, (stamp_ns - one.stamp_ns) / gap_ns)
 
 
 def odometry_from_poses(poses: Sequence[CameraPose], base_from_camera: RigidTransform) -> list[OdometrySample]:

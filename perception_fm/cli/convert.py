@@ -1,4 +1,4 @@
-"""`perception-fm convert`: a drive folder, a video or a KITTI folder becomes a bag."""
+"""`perception-fm convert`: drive folders, a video or a KITTI folder become a bag."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _QUIET_S = 10.0  # without a terminal, progress is shown only for work longer th
 
 @click.command(name="convert")
 @click.argument("source", type=click.Path(path_type=Path))
+@click.argument("others", nargs=-1, type=click.Path(path_type=Path), metavar="[OTHER]...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bag to make.")
 @click.option("--overwrite", is_flag=True, help="Replace a bag of that name.")
 @click.option("--storage", type=click.Choice(["mcap", "sqlite3"]), default="mcap", show_default=True)
@@ -35,6 +36,7 @@ _QUIET_S = 10.0  # without a terminal, progress is shown only for work longer th
 @click.option("--pitch-deg", type=click.FloatRange(-45.0, 45.0), help="How far the camera looks down.")
 def command(
     source: Path,
+    others: tuple[Path, ...],
     output: Path,
     overwrite: bool,
     storage: str,
@@ -55,10 +57,14 @@ def command(
 
     SOURCE is a drive folder (drive-folder/1, docs/data_format.md), a KITTI odometry sequence, a KITTI raw drive, or a
     video file. Ground truth that the source has goes below /ground_truth.
+
+    OTHER are further cameras of the same vehicle, with poses in the same world and stamps of the same clock; odometry
+    comes from SOURCE, which looks along the path, and all options about a source or its mounting are about that one.
     """
     options = SourceOptions(Intrinsics(fx, fy, cx, cy, hfov_deg), rate_hz, camera, poses_file)
     drive = open_drive(source, options)
-    conversion = DriveConversion(drive, MountingOptions(height_m, pitch_deg), is_raw=is_raw)
+    beside = [open_drive(other, SourceOptions()) for other in others]
+    conversion = DriveConversion(drive, MountingOptions(height_m, pitch_deg), beside, is_raw=is_raw)
     quiet_s = 0.0 if sys.stderr.isatty() else _QUIET_S
     with BagWriter(
         output, storage, overwrite=overwrite, compress=compress, custom_data=conversion.custom_data()
@@ -66,8 +72,8 @@ def command(
         stamps_ns = list(
             tqdm(
                 conversion.write(writer),
-                total=conversion.info.frame_count,
-                unit="frame",
+                total=conversion.image_count,
+                unit="image",
                 delay=quiet_s,
                 mininterval=max(quiet_s, 0.1),
             )
@@ -78,4 +84,5 @@ def command(
         click.echo(f"{count:7d}  {topic}")
     size_mb = sum(file.stat().st_size for file in output.iterdir()) / 1e6
     duration_s = (stamps_ns[-1] - stamps_ns[0]) * 1e-9
-    click.echo(f"{output}: {len(stamps_ns)} frames, {duration_s:.1f} s, {size_mb:.1f} MB, {storage}")
+    frames = f"{len(stamps_ns)} images of {1 + len(others)} cameras" if others else f"{len(stamps_ns)} frames"
+    click.echo(f"{output}: {frames}, {duration_s:.1f} s, {size_mb:.1f} MB, {storage}")

@@ -47,8 +47,9 @@ def make_drive_folder(tmp_path: Path) -> Callable[..., Path]:
         speed_mps: float = 10.0,
         pitch_down_rad: float = 0.0,
         channels: int = 3,
+        name: str = "drive",
     ) -> Path:
-        folder = tmp_path / "drive"
+        folder = tmp_path / name
         (folder / "rgb").mkdir(parents=True)
         (folder / "depth").mkdir()
         frames = []

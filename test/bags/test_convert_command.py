@@ -11,10 +11,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from perception_fm.bags.message_types import deserialize
 from perception_fm.bags.reader import BagReader
 from perception_fm.cli import main
+from perception_fm.config import NodeConfig
+from perception_fm.geometry.transform import RigidTransform, base_from_camera
+from perception_fm.ros.bag_transforms import bag_transforms
+
+COMPRESSED = "image_raw/compressed"
+TRUTH = {"depth": 1, "pose": 12}
 
 
 def convert(*arguments: object) -> int:
@@ -178,6 +185,117 @@ def test_existing_bag_is_kept_unless_overwritten(
     assert "exists already" in capsys.readouterr().err
     assert (bag / "metadata.yaml").stat().st_mtime_ns == before
     assert convert(folder, "-o", bag, "--overwrite") == 0
+
+
+LEFT = RigidTransform(Rotation.from_euler("y", -90.0, degrees=True).as_matrix(), np.array([-0.6, 0.1, -0.4]))
+"""`front_from_left`, optical axes: looks to the left, from a place left of the front camera, below and behind it."""
+
+
+def beside(meta: dict[str, Any]) -> None:
+    """The camera `left` of the drive that a drive folder of the same fixture shows, 30 ms later than its front."""
+    meta["source"], meta["licence"] = "the other side", "CC0"
+    meta["camera"] |= {"name": "left", "frame_id": "left_optical", "height_m": None}
+    for frame in meta["frames"]:
+        pose = RigidTransform.from_matrix(np.array(frame["T_world_camera"]))
+        later = RigidTransform(pose.rotation, pose.translation_m + np.array([0.0, 0.0, 0.3]))  # 10 m/s
+        frame["stamp_ns"] += 30_000_000
+        mounted = later @ LEFT
+        frame["T_world_camera"] = np.vstack(
+            [np.column_stack([mounted.rotation, mounted.translation_m]), [0.0, 0.0, 0.0, 1.0]]
+        ).tolist()
+
+
+def test_several_cameras_become_one_bag_with_one_odometry(
+    make_drive_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front, left = make_drive_folder(pitch_down_rad=0.02), make_drive_folder(beside, pitch_down_rad=0.02, name="left")
+    assert convert(front, left, "-o", tmp_path / "bag") == 0
+    stated = capsys.readouterr().out
+    assert "24 images of 2 cameras" in stated
+    assert "left sits at -0.40, 0.60, 1.41 m in base_link; by single poses up to 0.00 m and 0.0 deg elsewhere" in stated
+    with BagReader(tmp_path / "bag") as reader:
+        assert reader.counts == {
+            **{f"/camera/{name}/{topic}": 12 for name in ("front", "left") for topic in ("camera_info", COMPRESSED)},
+            **{f"/ground_truth/{name}/{topic}": count for name in ("front", "left") for topic, count in TRUTH.items()},
+            "/ground_truth/speed": 12,
+            "/odometry": 12,
+            "/tf": 12,
+            "/tf_static": 2,
+        }
+        assert (reader.custom_data["source"], reader.custom_data["licence"]) == ("test; the other side", "CC0")
+        log_times_ns = [stamp for _, _, stamp, _ in reader.messages()]
+        mountings = bag_transforms(reader, "base_link")
+    assert log_times_ns == sorted(log_times_ns)
+    images = read(tmp_path / "bag", f"/camera/left/{COMPRESSED}")
+    assert [stamp_ns(one) for one in images] == [1_700_000_000_153_456_789 + n * 100_000_000 for n in range(12)]
+    front_mounting = base_from_camera(1.5, 0.02)
+    expected = front_mounting @ LEFT
+    found = mountings.base_from_sensor("left_optical", stamp_ns(images[0]))
+    np.testing.assert_allclose(found.translation_m, expected.translation_m, atol=1e-9)
+    np.testing.assert_allclose(found.rotation, expected.rotation, atol=1e-9)
+
+
+def test_cameras_of_one_bag_run_together(
+    make_drive_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rclpy")
+    from perception_fm.pipeline import PerceptionPipeline
+    from perception_fm.ros.lockstep import LockstepRunner
+
+    front, left = make_drive_folder(), make_drive_folder(beside, name="left")
+    assert convert(front, left, "-o", tmp_path / "bag") == 0
+    seen = []
+
+    def process(self: PerceptionPipeline, frame: Any, *others: Any) -> Any:
+        seen.append([(one.frame_id, one.stamp_ns - frame.stamp_ns, one.base_from_camera) for one in others])
+        return original(self, frame, *others)
+
+    original = PerceptionPipeline.process
+    monkeypatch.setattr(PerceptionPipeline, "process", process)
+    with LockstepRunner(tmp_path / "bag", NodeConfig(model="none", other_cameras=("left",)), "front") as runner:
+        assert len(list(runner.steps())) == len(seen) == 12
+    for ((frame_id, late_ns, mounting),) in seen:
+        assert (frame_id, late_ns) == ("left_optical", 30_000_000)
+        np.testing.assert_allclose(mounting.translation_m, [-0.4, 0.6, 1.4], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda meta: meta["camera"].update(name="front", frame_id="front_optical"), "two cameras are called front"),
+        (lambda meta: [frame.update(T_world_camera=None) for frame in meta["frames"]], "one of them has none"),
+        (lambda meta: [one.update(stamp_ns=one["stamp_ns"] + 10**12) for one in meta["frames"]], "no pose of left"),
+        (lambda meta: meta["frames"][3]["T_world_camera"][0].__setitem__(3, 9.0), "left moves against front by up to"),
+        (lambda meta: meta.update(class_names={"7": "Road"}), "class_names of left are not those of front"),
+    ],
+)
+def test_camera_that_does_not_fit_is_refused(
+    make_drive_folder: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], Any],
+    reason: str,
+) -> None:
+    def changed(meta: dict[str, Any]) -> None:
+        beside(meta)
+        change(meta)
+
+    front, left = make_drive_folder(), make_drive_folder(changed, name="left")
+    assert convert(front, left, "-o", tmp_path / "bag") == 2
+    captured = capsys.readouterr()
+    assert reason in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (tmp_path / "bag").exists()
+
+
+def test_several_cameras_need_the_height_of_the_first(
+    make_drive_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front = make_drive_folder(lambda meta: meta["camera"].update(height_m=None))
+    left = make_drive_folder(beside, name="left")
+    assert convert(front, left, "-o", tmp_path / "bag") == 2
+    assert "several cameras need the height of the first, front: give --height-m" in capsys.readouterr().err
+    assert convert(front, left, "-o", tmp_path / "bag", "--height-m", "2") == 0
 
 
 # Of real drives the GPS speed and the poses come from different filters and clocks: on these clips they differ by at
