@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perception_fm.cli import evaluate_dense, evaluate_scenarios, evaluate_scene, evaluate_shards
+from perception_fm.cli import evaluate_dense, evaluate_fakewall, evaluate_scenarios, evaluate_scene, evaluate_shards
 
 if TYPE_CHECKING:
     from perception_fm.evaluation.wall import Sighting, WallFigures
@@ -25,6 +25,7 @@ command.add_command(evaluate_shards.shards)
 command.add_command(evaluate_shards.depth_error)
 command.add_command(evaluate_scene.scene)
 command.add_command(evaluate_scenarios.command)
+command.add_command(evaluate_fakewall.fakewall)
 
 
 @command.command("wall")

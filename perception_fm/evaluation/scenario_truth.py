@@ -57,7 +57,7 @@ def read_truth(path: Path) -> ScenarioTruth:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema_version"] != SCHEMA_VERSION:
             raise PerceptionError(f"{path} has schema {document['schema_version']}, expected {SCHEMA_VERSION}")
-        frames = tuple(_frame(entry) for entry in document["frames"])
+        frames = tuple(truth_frame(entry) for entry in document["frames"])
         return ScenarioTruth(document["scenario"], Swept(**document["swept"]), frames)
     except OSError as error:
         raise PerceptionError(f"cannot read {path}: {error.strerror}") from error
@@ -65,8 +65,10 @@ def read_truth(path: Path) -> ScenarioTruth:
         raise PerceptionError(f"{path} is no truth of a scenario: {error}") from error
 
 
-def _frame(entry: Mapping[str, Any]) -> FrameTruth:
+def truth_frame(entry: Mapping[str, Any]) -> FrameTruth:
+    """One frame of a file, in which what is unknown or infinite is null. Raises `KeyError`, `TypeError`."""
     values = dict(entry)
+    values["speed_mps"] = math.nan if values["speed_mps"] is None else values["speed_mps"]
     values["wall_m"] = math.nan if values["wall_m"] is None else values["wall_m"]
     values["nearest_m"] = math.inf if values["nearest_m"] is None else values["nearest_m"]
     for name in ("standing", "driven"):

@@ -45,7 +45,7 @@ def frame_truths(bag: Path, swept: Swept) -> Iterator[FrameTruth]:
         intrinsics = np.array(next(_messages(reader, f"{base}/camera_info")).k, dtype=np.float64).reshape(3, 3)
         stamps = list(poses)
         positions = np.array([poses[stamp].translation_m for stamp in stamps])
-        curvature = _curvatures([poses[stamp] for stamp in stamps], positions)
+        curvature = curvatures([poses[stamp] for stamp in stamps], positions)
         moved = np.linalg.norm(np.diff(positions, axis=0, prepend=positions[:1]), axis=1)
         for number, (stamp, depth, label) in enumerate(_pictures(reader, base)):
             if stamp != stamps[number]:
@@ -68,7 +68,7 @@ def _ahead(distance_m: float) -> float:
     return distance_m if distance_m > 0.0 else math.nan
 
 
-def _curvatures(poses: list[RigidTransform], positions: NDArray[np.float64]) -> NDArray[np.float64]:
+def curvatures(poses: list[RigidTransform], positions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of the driven path (F,), 1/m, left positive: change of heading over way, between the neighbours of each frame."""
     axes = np.array([pose.rotation[:, 2] for pose in poses])
     heading = np.unwrap(np.arctan2(axes[:, 1], axes[:, 0]))

@@ -38,7 +38,10 @@ Axis = tuple[str, tuple[tuple[str, Mapping[str, Any]], ...]]
 
 @dataclass(frozen=True)
 class Case:
-    """One scenario of a file: `number` counts from 0 within its split ("" where the file has none)."""
+    """One scenario of a file: `number` counts from 0 within its split ("" where the file has none).
+
+    `labels`: which value each axis of the matrix has.
+    """
 
     number: int
     name: str
@@ -46,6 +49,7 @@ class Case:
     seed: int
     document: Mapping[str, Any]
     overrides: Mapping[str, Any]
+    labels: Mapping[str, str]
 
     def scenario(self, overrides: Sequence[str] = ()) -> Scenario:
         """The scenario, with further settings as `drive.speed_mps=20`. Raises `ConfigError`.
@@ -89,7 +93,9 @@ def cases(path: str | Path, split: str | None = None) -> list[Case]:
         overrides: dict[str, Any] = {}
         for _, values in combination:
             overrides.update(values)
-        made.append(Case(number, "-".join(labels), split, chosen[number % len(chosen)], document, overrides))
+        by_axis = {axis: label for (axis, _), (label, _) in zip(axes, combination)}
+        seed = chosen[number % len(chosen)]
+        made.append(Case(number, "-".join(labels), split, seed, document, overrides, by_axis))
     return made
 
 

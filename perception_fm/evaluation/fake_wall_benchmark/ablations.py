@@ -1,0 +1,72 @@
+"""Gates of the method, each taken out by a constant that makes it pass everything: what it is worth is what is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """`constants`: module below `perception_fm`, name and value that stand in while a frame is processed.
+
+    `believes`: the gate concerns the naming, so a network that believes the picture takes part.
+    """
+
+    name: str
+    says: str
+    constants: tuple[tuple[str, str, Any], ...]
+    believes: bool = False
+
+
+ABLATIONS = (
+    Ablation(
+        "no_effect_size", "nothing that is seen past a box is a rival", (("motion.swept_boxes", "_PAST_SHARES", ()),)
+    ),
+    Ablation(
+        "no_slope",
+        "a plane that lies flat adds evidence like an upright one",
+        (("motion.obstacle_tracks", "_LEAST_SLOPE_RAD", -math.inf),),
+    ),
+    Ablation(
+        "no_sequence",
+        "one look at a candidate confirms it",
+        (("motion.obstacle_tracks", "CONFIRM", 3.0), ("motion.obstacle_tracks", "_MIN_FRAMES", 1)),
+    ),
+    Ablation(
+        "no_steadying",
+        "pitch and yaw of the patch itself are not taken out",
+        (("motion.swept_boxes", "_STEADY_MAX_BOX_PX", 0.0),),
+    ),
+    Ablation(
+        "no_error_floor",
+        "depth errors are believed to be as small as the frame's own covariance says",
+        (("fakewall.claims", "LEAST_SIGMA", 0.0),),
+        believes=True,
+    ),
+    Ablation(
+        "no_memory_bound",
+        "looking long at the same scene is new evidence",
+        (("fakewall.sequential", "_MEMORY_S", 1e-9),),
+        believes=True,
+    ),
+)
+
+
+@contextlib.contextmanager
+def replaced(constants: tuple[tuple[str, str, Any], ...]) -> Iterator[None]:
+    """The constants hold inside the block, in this process only; outside the old ones do."""
+    before = []
+    try:
+        for module_name, name, value in constants:
+            module = importlib.import_module(f"perception_fm.{module_name}")
+            before.append((module, name, getattr(module, name)))
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in reversed(before):
+            setattr(module, name, value)
