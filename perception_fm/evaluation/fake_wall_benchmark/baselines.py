@@ -32,6 +32,7 @@ _LEAST_TRACKS = 8  # in a box: three numbers are fitted to their displacements
 _LEAST_WINDOW_S = 0.3  # the longest windows show most expansion
 _CLIP = 24.0  # no frame decides alone: as much as four blocks of the box test may say
 _MAD_TO_SIGMA = 1.4826
+_RIVAL_SHARES = (0.0, 0.6, 1.5)  # of the expected expansion: its own boxes are to say the rest
 _MODEL_SHARE = 0.1  # of the expected expansion: speed, and things that are no plane
 
 
@@ -103,8 +104,8 @@ class RoadParallaxOnly(_Sequential):
 class ContactTimeOnly(_Sequential):
     """An obstacle is where the feature tracks of a box expand as those of something upright there would.
 
-    Rival: no expansion. In each box one expansion and one shift are fitted to the displacements; pitch and yaw go into
-    the shift.
+    Rivals: no expansion, and that of things nearer or farther. In each box one expansion and one shift are fitted to
+    the displacements; pitch and yaw go into the shift.
     """
 
     def step(self, frame: CameraFrame, result: PerceptionResult | None) -> Record:
@@ -128,7 +129,8 @@ class ContactTimeOnly(_Sequential):
 
 
 def _expansion_ratio(field: MotionField, inside: NDArray[np.intp], travel_m: FloatArray, distance_m: float) -> float:
-    """Log likelihood ratio of "expands as something at `distance_m`" against "does not expand"."""
+    """Log likelihood ratio of "expands as something at `distance_m`" against no expansion, or that of another distance.
+    """
     if len(inside) < _LEAST_TRACKS:
         return 0.0
     before, now = field.rays_reference[inside], field.rays_current[inside]
@@ -142,5 +144,6 @@ def _expansion_ratio(field: MotionField, inside: NDArray[np.intp], travel_m: Flo
     residual = moved - expansion * spread
     sigma = max(_MAD_TO_SIGMA * float(np.median(np.abs(residual))), field.sigma_px / field.focal_px)
     variance = sigma**2 / lever + (_MODEL_SHARE * expected) ** 2
-    ratio = (expansion**2 - (expansion - expected) ** 2) / (2.0 * variance)
+    rivals = np.array(_RIVAL_SHARES) * expected
+    ratio = (((expansion - rivals) ** 2).min() - (expansion - expected) ** 2) / (2.0 * variance)
     return float(np.clip(ratio, -_CLIP, _CLIP))
