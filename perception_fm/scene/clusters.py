@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.columns import Columns
 from perception_fm.scene.points import LabeledPoints, Surface
 
 FloatArray = NDArray[np.float64]
@@ -48,24 +49,31 @@ _HEADING_LENGTH_M = 1.5  # a thing that is shorter than this shows no heading
 
 
 @dataclass(frozen=True, eq=False)
-class Cluster:
-    """Cells of one thing in one frame, base frame, metres.
+class Clusters(Columns):
+    """Things (N,) of one frame, each of the cells that show it; base frame, metres.
 
-    `cells` (N,): flat indices into the grid. `centre_m` (3,), `size_m` (3,) (length along `yaw_rad`, width, height):
-    of what is seen of it. `position_sigma_m` (2,): along and across the line of sight, of its points' depth and the
-    width of a cell. `bearing_rad`: of that line. `nearest_m`: horizontal, from the camera's foot. `class_id`:
-    Cityscapes trainId, 255 where no class has the majority; `class_probability`.
+    `cell_count` (N,). `centre_m` (N, 3), `size_m` (N, 3) (length along `yaw_rad`, width, height): of what is seen of
+    it. `position_sigma_m` (N, 2): along and across the line of sight, of its points' depth and the width of a cell.
+    `bearing_rad` (N,): of that line. `nearest_m` (N,): horizontal, from the camera's foot. `class_id` (N,): Cityscapes
+    trainId, 255 where no class has the majority; `class_probability` (N,), NaN there.
     """
 
-    cells: NDArray[np.intp]
+    cell_count: NDArray[np.intp]
     centre_m: FloatArray
     size_m: FloatArray
-    yaw_rad: float
+    yaw_rad: FloatArray
     position_sigma_m: FloatArray
-    bearing_rad: float
-    nearest_m: float
-    class_id: int
-    class_probability: float
+    bearing_rad: FloatArray
+    nearest_m: FloatArray
+    class_id: NDArray[np.intp]
+    class_probability: FloatArray
+
+
+_NOTHING, _NO_PLACE = np.zeros(0), np.zeros((0, 3))
+_NO_CLUSTERS = Clusters(
+    _NOTHING.astype(np.intp), _NO_PLACE, _NO_PLACE, _NOTHING, _NO_PLACE[:, :2], _NOTHING, _NOTHING,
+    _NOTHING.astype(np.intp), _NOTHING,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,19 +112,19 @@ def clusters_of(
     base_from_camera: RigidTransform,
     odom_from_base: RigidTransform | None = None,
     min_cells: int = 2,
-) -> list[Cluster]:
+) -> Clusters:
     """All things that the STANDING cells form, nearest first; fewer than `min_cells` are noise.
 
     Background is cut along squares of the odometry frame, so that its pieces stay where they are from frame to frame.
     """
     cells = np.flatnonzero(points.surface == Surface.STANDING)
     if not len(cells):
-        return []
+        return _NO_CLUSTERS
     base = base_from_camera.apply(points.points_m.reshape(-1, 3)[cells].astype(np.float64))
     order, runs = _pieces(points, cells, base, base if odom_from_base is None else odom_from_base.apply(base))
     is_kept = (runs.count >= min_cells)[runs.group]
     if not is_kept.any():
-        return []
+        return _NO_CLUSTERS
     chosen = order[is_kept]
     return _measured(points, cells[chosen], base[chosen], _Runs.of(runs.group[is_kept]), base_from_camera)
 
@@ -155,7 +163,7 @@ def _connected(points: LabeledPoints, cells: NDArray[np.intp]) -> NDArray[np.int
     joins = np.zeros((*shape, len(_NEIGHBOURS)), bool)
     for index, (here, there) in enumerate(_NEIGHBOURS):
         is_near = np.abs(log[here] - log[there]) < _SAME_SURFACE_SHARE
-        joins[(*here, index)] = is_near & (group[here] == group[there])
+        joins[..., index][here] = is_near & (group[here] == group[there])
     number = np.zeros(points.surface.size + shape[1] + 2, np.int32)  # a cell of the last row has none below it
     number[cells] = np.arange(len(cells))
     joined = joins.reshape(-1, len(_NEIGHBOURS))[cells]
@@ -167,7 +175,7 @@ def _connected(points: LabeledPoints, cells: NDArray[np.intp]) -> NDArray[np.int
 
 def _measured(
     points: LabeledPoints, cells: NDArray[np.intp], base: FloatArray, runs: _Runs, base_from_camera: RigidTransform
-) -> list[Cluster]:
+) -> Clusters:
     """Clusters, nearest first, from runs of cells (N,) and their points (N, 3)."""
     away = (base[:, :2] - base_from_camera.translation_m[:2]).T
     nearest = runs.inner(np.hypot(*away))[0]
@@ -179,21 +187,8 @@ def _measured(
     along = nearest * runs.mean(points.sigma_share.ravel()[cells].astype(np.float64))
     sigma = np.column_stack([along, np.maximum(0.5 * nearest / points.camera.fx, 0.05)])
     label, probability = _classes(points, cells, runs)
-    cells_of = np.split(cells, runs.start[1:])
-    return [
-        Cluster(
-            cells=cells_of[one],
-            centre_m=centre[one],
-            size_m=size[one],
-            yaw_rad=float(yaw[one]),
-            position_sigma_m=sigma[one],
-            bearing_rad=float(bearing[one]),
-            nearest_m=float(nearest[one]),
-            class_id=int(label[one]),
-            class_probability=float(probability[one]),
-        )
-        for one in np.argsort(nearest, kind="stable")
-    ]
+    clusters = Clusters(runs.count, centre, size, yaw, sigma, bearing, nearest, label, probability)
+    return clusters.at(np.argsort(nearest, kind="stable"))
 
 
 def _thinned(ground_m: FloatArray, runs: _Runs) -> tuple[FloatArray, _Runs]:

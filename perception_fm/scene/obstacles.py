@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.path import GroundPath
-from perception_fm.scene.tracks import SceneTrack, classes_of
+from perception_fm.scene.tracks import SceneTracks
 from perception_fm.types import Obstacle, Provenance
 
 FloatArray = NDArray[np.float64]
@@ -27,59 +27,61 @@ _MOTION_FIELDS = (
 
 
 def scene_obstacles(
-    tracks: Sequence[SceneTrack],
+    tracks: SceneTracks,
     odom_from_base: RigidTransform,
     path: GroundPath,
     speed_mps: float,
     scale_sigma: float,
 ) -> list[Obstacle]:
     """Tracks in the base frame. `scale_sigma`: share by which all distances may be wrong together."""
-    if not tracks:
-        return []
     base_from_odom = odom_from_base.inverse()
     turn = base_from_odom.rotation[:2, :2]
-    state, covariance, size = (
-        np.array([getattr(one, name) for one in tracks]) for name in ("state", "covariance", "size_m")
-    )
+    state, covariance, size = tracks.state, tracks.covariance, tracks.size_m
     place = np.column_stack([state[:, :2], np.full(len(tracks), odom_from_base.translation_m[2])])
     centre = base_from_odom.apply(place)
     centre[:, 2] = 0.5 * size[:, 2]
-    yaw = _wrapped(np.array([one.yaw_rad for one in tracks]) + math.atan2(float(turn[1, 0]), float(turn[0, 0])))
+    yaw = _wrapped(tracks.yaw_rad + math.atan2(float(turn[1, 0]), float(turn[0, 0])))
     distance, is_in_path = _distances(box_corners_m(centre, size, yaw), path)
     spread = np.sqrt(np.maximum(_variances(covariance[:, :2, :2], turn), 0.0))
     sigma = np.hypot(spread[:, 0], scale_sigma * distance)
     position_sigma = np.hypot(spread, scale_sigma * centre[:, :2])
     velocity, velocity_sigma = state[:, 2:] @ turn.T, np.sqrt(_variances(covariance[:, 2:, 2:], turn))
     ttc, ttc_sigma = _times_to_contact(distance, sigma, speed_mps - velocity[:, 0], velocity_sigma[:, 0])
-    label, share = classes_of(np.array([one.class_odds for one in tracks]))
-    numbers = (distance, sigma, ttc, ttc_sigma, yaw, is_in_path, label, share)
-    vectors = (centre, _level(position_sigma), _level(velocity), _level(velocity_sigma))
+    label, share = tracks.classes()
+    numbers = (
+        tracks.track_id, distance, sigma, ttc, ttc_sigma, tracks.existence_probability, tracks.is_confirmed, is_in_path,
+        label, share, yaw, tracks.yaw_sigma_rad,
+    )  # fmt: skip
+    vectors = (
+        centre, size, _level(position_sigma), tracks.size_sigma_m, _level(velocity), _level(velocity_sigma),
+    )  # fmt: skip
     return [
         Obstacle(
-            obstacle_id=track.track_id,
+            obstacle_id=obstacle_id,
             distance_m=distance_m,
             distance_sigma_m=distance_sigma_m,
             ttc_s=ttc_s,
             ttc_sigma_s=ttc_sigma_s,
             provenance=Provenance.LEARNED,
-            existence_probability=track.existence_probability,
-            is_confirmed=track.is_confirmed,
+            existence_probability=existence_probability,
+            is_confirmed=is_confirmed,
             centre_base_m=centre_m,
-            size_m=track.size_m,
+            size_m=size_m,
             is_in_path=is_here,
             class_id=class_id,
             class_probability=class_probability,
             yaw_rad=yaw_rad,
-            yaw_sigma_rad=track.yaw_sigma_rad,
+            yaw_sigma_rad=yaw_sigma_rad,
             position_sigma_m=position_sigma_m,
-            size_sigma_m=track.size_sigma_m,
+            size_sigma_m=size_sigma_m,
             velocity_mps=velocity_mps,
             velocity_sigma_mps=velocity_sigma_mps,
         )
         for (
-            track, distance_m, distance_sigma_m, ttc_s, ttc_sigma_s, yaw_rad, is_here, class_id, class_probability,
-            centre_m, position_sigma_m, velocity_mps, velocity_sigma_mps,
-        ) in zip(tracks, *(one.tolist() for one in numbers), *vectors)
+            obstacle_id, distance_m, distance_sigma_m, ttc_s, ttc_sigma_s, existence_probability, is_confirmed, is_here,
+            class_id, class_probability, yaw_rad, yaw_sigma_rad, centre_m, size_m, position_sigma_m, size_sigma_m,
+            velocity_mps, velocity_sigma_mps,
+        ) in zip(*(one.tolist() for one in numbers), *vectors)
     ]  # fmt: skip
 
 

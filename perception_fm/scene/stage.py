@@ -27,8 +27,9 @@ from perception_fm.scene.free_memory import FreeSpaceMemory
 from perception_fm.scene.ground import LearnedGround, MetricScale, MotionDepths
 from perception_fm.scene.points import LabeledPoints, labeled_points
 from perception_fm.scene.polar import PolarFreeSpace, polar_free_space
-from perception_fm.scene.tracks import SceneTrack, SceneTracker
-from perception_fm.scene.whole_boxes import whole_box
+from perception_fm.scene.tracker import SceneTracker
+from perception_fm.scene.tracks import SceneTracks
+from perception_fm.scene.whole_boxes import whole_boxes
 
 FloatArray = NDArray[np.float64]
 
@@ -74,7 +75,7 @@ class SceneReport:
     reasons: list[str] = field(default_factory=list)
     views: dict[str, SeenView] = field(default_factory=dict)
     grid: FreeSpaceGrid | None = None
-    tracks: tuple[SceneTrack, ...] = ()
+    tracks: SceneTracks = field(default_factory=SceneTracks.none)
     latency_ms: dict[str, float] = field(default_factory=dict)
 
 
@@ -131,16 +132,17 @@ class SceneStage:
         polar = polar_free_space(points, ground, mounting, config.max_range_m, standing)
         return SeenView(standing, ground, scale, not is_off, polar, mounting)
 
-    def _tracked(self, views: Iterable[SeenView], pose: RigidTransform | None, dt_s: float) -> tuple[SceneTrack, ...]:
+    def _tracked(self, views: Iterable[SeenView], pose: RigidTransform | None, dt_s: float) -> SceneTracks:
         """One camera after the other: a thing that two of them see corrects one track twice."""
         if pose is None:
             self._tracker.reset()
         self._tracker.predict(dt_s)
         for seen in views:
-            things = [(one, whole_box(one)) for one in clusters_of(seen.points, seen.base_from_camera, pose)]
-            things = [pair for pair in things if pair[0].nearest_m <= self._config.max_range_m]
-            self._tracker.update(things, pose or RigidTransform.identity(), _InView(seen.polar, seen.foot_m))
-        return tuple(self._tracker.tracks)
+            things = clusters_of(seen.points, seen.base_from_camera, pose)
+            things = things.at(things.nearest_m <= self._config.max_range_m)
+            is_in_view = _InView(seen.polar, seen.foot_m)
+            self._tracker.update(things, whole_boxes(things), pose or RigidTransform.identity(), is_in_view)
+        return self._tracker.tracks
 
 
 @dataclass(frozen=True)

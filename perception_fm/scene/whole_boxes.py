@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.dense import CITYSCAPES_CLASSES
-from perception_fm.scene.clusters import Cluster
+from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
+from perception_fm.scene.clusters import Clusters
+from perception_fm.scene.columns import Columns
 
 FloatArray = NDArray[np.float64]
 
@@ -28,51 +29,60 @@ _SIDES = {
     "motorcycle": ((2.0, 0.75, 1.4), (0.3, 0.15, 0.2)),
     "bicycle": ((1.75, 0.6, 1.2), (0.25, 0.15, 0.2)),
 }
-_PRIORS = {CITYSCAPES_CLASSES.index(name): np.array(sides) for name, sides in _SIDES.items()}
+_USUAL_M, _SCATTER_M = np.zeros((2, UNKNOWN_LABEL + 1, 3))  # of each class; 0 where nothing is known of its sides
+for _name, (_usual_m, _scatter_m) in _SIDES.items():
+    _USUAL_M[CITYSCAPES_CLASSES.index(_name)] = _usual_m
+    _SCATTER_M[CITYSCAPES_CLASSES.index(_name)] = _scatter_m
 _SEEN_SIGMA_SHARE = 0.1
 _SEEN_SIGMA_M = 0.15
 _WIDTH_SCATTER = 3.0  # a side longer than the width by more than this many of its sigmas is the length
 
 
 @dataclass(frozen=True, eq=False)
-class Box:
-    """Base frame, metres: `centre_m` (3,), `size_m` and `size_sigma_m` (3,) length, width, height; NaN unseen."""
+class Boxes(Columns):
+    """Of things (N,), base frame, metres: `centre_m` (N, 3), `size_m` and `size_sigma_m` (N, 3) length, width, height;
+    NaN unseen. `yaw_rad` and `yaw_sigma_rad` (N,)."""
 
     centre_m: FloatArray
     size_m: FloatArray
     size_sigma_m: FloatArray
-    yaw_rad: float
-    yaw_sigma_rad: float
+    yaw_rad: FloatArray
+    yaw_sigma_rad: FloatArray
 
 
-def whole_box(cluster: Cluster) -> Box:
-    """The box of the thing that a cluster is the visible part of."""
-    size, yaw = cluster.size_m.copy(), cluster.yaw_rad
+def whole_boxes(clusters: Clusters) -> Boxes:
+    """The boxes of the things that clusters are the visible parts of.
+
+    What is of no known class is seen from side to side across the line of sight, along it only where it turns a side to
+    the camera.
+    """
+    usual, scatter = _USUAL_M[clusters.class_id], _SCATTER_M[clusters.class_id]
+    size, yaw = clusters.size_m.copy(), clusters.yaw_rad.copy()
     sigma = np.hypot(_SEEN_SIGMA_M, _SEEN_SIGMA_SHARE * size)
-    prior = _PRIORS.get(cluster.class_id)
-    if prior is None:
-        # Across the line of sight it is seen from side to side, along it only where it turns a side to the camera.
-        return Box(cluster.centre_m, size, sigma, yaw, _yaw_sigma(size))
-    if size[0] < prior[0, 1] + _WIDTH_SCATTER * prior[1, 1] and _is_across(yaw, cluster.bearing_rad):
-        size[:2], yaw = size[1::-1], yaw + 0.5 * np.pi if yaw <= 0.0 else yaw - 0.5 * np.pi
-    whole = np.maximum(size, prior[0])
-    whole[2] = size[2] if size[2] > 0.5 * prior[0][2] else prior[0][2]
-    cos, sin = math.cos(yaw), math.sin(yaw)
-    axes = np.array([[cos, sin], [-sin, cos]])
-    sight = axes @ (math.cos(cluster.bearing_rad), math.sin(cluster.bearing_rad))
-    centre = cluster.centre_m.copy()
-    centre[:2] += (0.5 * (whole[:2] - size[:2]) * np.where(np.abs(sight) > 0.2, np.sign(sight), 0.0)) @ axes
-    centre[2] = 0.5 * whole[2]
+    has_sides = usual[:, 0] > 0.0
+    is_end = has_sides & (size[:, 0] < usual[:, 1] + _WIDTH_SCATTER * scatter[:, 1])
+    is_end &= _is_across(yaw, clusters.bearing_rad)
+    size[is_end, :2] = size[is_end, 1::-1]
+    yaw[is_end] += np.where(yaw[is_end] <= 0.0, 0.5 * np.pi, -0.5 * np.pi)
+    whole = np.maximum(size, usual)
+    whole[:, 2] = np.where(size[:, 2] > 0.5 * usual[:, 2], size[:, 2], usual[:, 2])
+    sight = np.column_stack([np.cos(clusters.bearing_rad - yaw), np.sin(clusters.bearing_rad - yaw)])
+    away = 0.5 * (whole - size)[:, :2] * np.where(np.abs(sight) > 0.2, np.sign(sight), 0.0)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    centre = clusters.centre_m.copy()
+    centre[:, 0] += away[:, 0] * cos - away[:, 1] * sin
+    centre[:, 1] += away[:, 0] * sin + away[:, 1] * cos
+    centre[:, 2] = np.where(has_sides, 0.5 * whole[:, 2], centre[:, 2])
     is_added = whole > size + 0.25
-    return Box(centre, whole, np.where(is_added, prior[1], sigma), yaw, _yaw_sigma(size))
+    return Boxes(centre, whole, np.where(is_added, scatter, sigma), yaw, _yaw_sigma(size))
 
 
-def _is_across(yaw_rad: float, bearing_rad: float) -> bool:
-    """Whether the longer side is seen face on: then it is a front or a rear."""
-    return abs(math.sin(yaw_rad - bearing_rad)) > 0.7
+def _is_across(yaw_rad: FloatArray, bearing_rad: FloatArray) -> NDArray[np.bool_]:
+    """Whether (N,) the longer side is seen face on: then it is a front or a rear."""
+    return np.asarray(np.abs(np.sin(yaw_rad - bearing_rad)) > 0.7)
 
 
-def _yaw_sigma(size_m: FloatArray) -> float:
-    """Of a heading that the longer side gives; a thing without one may point anywhere."""
-    length, width = sorted(size_m[:2].tolist(), reverse=True)
-    return min(max(math.atan2(0.3, max(length - width, 0.1)), 0.05), math.pi / math.sqrt(12.0))
+def _yaw_sigma(size_m: FloatArray) -> FloatArray:
+    """Of headings (N,) that the longer side gives; a thing without one may point anywhere."""
+    longer = np.abs(size_m[:, 0] - size_m[:, 1])
+    return np.asarray(np.clip(np.arctan2(0.3, np.maximum(longer, 0.1)), 0.05, math.pi / math.sqrt(12.0)))

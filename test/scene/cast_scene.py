@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.columns import Columns
 
 WIDTH, HEIGHT, FOCAL_PX = 96, 56, 75.0
 ROAD, BUILDING, CAR, SKY = (CITYSCAPES_CLASSES.index(name) for name in ("road", "building", "car", "sky"))
@@ -46,3 +49,9 @@ def cast(mounting: RigidTransform, boxes: Sequence[Box] = (), sigma_share: float
         label=label.astype(np.uint8),
         confidence=np.full(depth.shape, 255, np.uint8),
     )
+
+
+def rows(things: Columns) -> list[SimpleNamespace]:
+    """The things of columns one by one, each with its fields as attributes."""
+    names = [field.name for field in dataclasses.fields(things)]
+    return [SimpleNamespace(**dict(zip(names, row))) for row in zip(*(getattr(things, name) for name in names))]

@@ -6,20 +6,20 @@ import dataclasses
 
 import numpy as np
 import pytest
-from cast_scene import BUILDING, CAR, ROAD, cast
+from cast_scene import BUILDING, CAR, ROAD, cast, rows
 
 from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
-from perception_fm.scene.clusters import Cluster, clusters_of
+from perception_fm.scene.clusters import clusters_of
 from perception_fm.scene.points import labeled_points
 
 MOUNTING = base_from_camera(1.5, 0.06, forward_m=1.2, left_m=0.2)
 GROUND = dataclasses.replace(plane_from_mounting(MOUNTING), covariance=np.eye(3) * 1e-10)
 
 
-def things(*boxes) -> list[Cluster]:
-    return clusters_of(labeled_points(cast(MOUNTING, boxes, 0.01), GROUND, 0.25, 2.5, 0.5), MOUNTING)
+def things(*boxes):
+    return rows(clusters_of(labeled_points(cast(MOUNTING, boxes, 0.01), GROUND, 0.25, 2.5, 0.5), MOUNTING))
 
 
 def test_empty_road_has_no_things():

@@ -10,32 +10,34 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.columns import joined as columns_joined
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
 from perception_fm.scene.obstacles import joined, scene_obstacles
 from perception_fm.scene.path import GroundPath, free_along_m
-from perception_fm.scene.tracks import SceneTrack
+from perception_fm.scene.tracks import SceneTracks
 from perception_fm.types import Obstacle, Provenance
 
 PATH = GroundPath((1.0, 0.0), 0.0, 0.0, 0.95)
 HERE = RigidTransform(Rotation.from_euler("z", 0.5).as_matrix(), np.array([100.0, 50.0, 2.0]))
 
 
-def track(x: float, y: float, speed_mps: float = 0.0) -> SceneTrack:
+def track(x: float, y: float, speed_mps: float = 0.0) -> SceneTracks:
     """A car at (x, y) of the base frame of `HERE`, that drives as we do."""
     place = HERE.apply(np.array([x, y, 0.0]))
     velocity = HERE.rotation[:2, :2] @ np.array([speed_mps, 0.0])
-    odds = np.full(20, 1e-3)
-    odds[13] = 5.0
-    return SceneTrack(
-        track_id=7, state=np.array([*place[:2], *velocity]), height_m=0.75,
-        covariance=np.diag([0.04, 0.04, 0.01, 0.01]),
-        size_m=np.array([4.0, 1.8, 1.5]), size_sigma_m=np.array([0.4, 0.1, 0.1]), yaw_rad=0.5, yaw_sigma_rad=0.1,
-        class_odds=odds, log_odds=4.0, is_confirmed=True,
+    odds = np.full((1, 20), 1e-3)
+    odds[0, 13] = 5.0
+    return SceneTracks(
+        track_id=np.array([7]), state=np.array([[*place[:2], *velocity]]),
+        covariance=np.diag([0.04, 0.04, 0.01, 0.01])[None], size_m=np.array([[4.0, 1.8, 1.5]]),
+        size_sigma_m=np.array([[0.4, 0.1, 0.1]]), yaw_rad=np.array([0.5]), yaw_sigma_rad=np.array([0.1]),
+        class_odds=odds, log_odds=np.array([4.0]), is_confirmed=np.array([True]), nearest_m=np.array([20.0]),
+        unseen_s=np.zeros(1),
     )  # fmt: skip
 
 
-def obstacle(one: SceneTrack, speed_mps: float, scale_sigma: float) -> Obstacle:
-    (found,) = scene_obstacles([one], HERE, PATH, speed_mps, scale_sigma)
+def obstacle(one: SceneTracks, speed_mps: float, scale_sigma: float) -> Obstacle:
+    (found,) = scene_obstacles(one, HERE, PATH, speed_mps, scale_sigma)
     return found
 
 
@@ -68,13 +70,13 @@ def test_track_beside_the_path_has_its_nearest_point():
 
 def test_each_of_many_tracks_is_what_it_is_alone():
     things = [track(20.0, 0.5, 2.0), track(12.0, -4.0), track(-5.0, 0.0)]
-    found = scene_obstacles(things, HERE, PATH, 10.0, 0.1)
+    found = scene_obstacles(columns_joined(things), HERE, PATH, 10.0, 0.1)
     for one, alone in zip(found, (obstacle(thing, 10.0, 0.1) for thing in things)):
         assert (one.is_in_path, one.class_id) == (alone.is_in_path, alone.class_id)
         assert one.distance_m == pytest.approx(alone.distance_m)
         assert one.ttc_s == pytest.approx(alone.ttc_s, nan_ok=True)
         assert one.centre_base_m == pytest.approx(alone.centre_base_m)
-    assert scene_obstacles([], HERE, PATH, 10.0, 0.1) == []
+    assert scene_obstacles(SceneTracks.none(), HERE, PATH, 10.0, 0.1) == []
 
 
 def test_what_does_not_close_in_has_no_time_to_contact():

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from cast_scene import BUILDING, CAR, ROAD, SKY, cast
+from cast_scene import BUILDING, CAR, ROAD, SKY, cast, rows
 
 from perception_fm.config import SceneConfig
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
@@ -40,8 +40,9 @@ def drive(stage: SceneStage, steps: int, **changes):
 def test_approach_of_a_car_gives_one_confirmed_track_and_free_road_before_it():
     report = drive(SceneStage(SceneConfig()), 12)
     assert report.reasons == []
-    (track,) = [one for one in report.tracks if one.is_confirmed]
-    assert track.class_id[0] == CAR
+    confirmed = report.tracks.at(report.tracks.is_confirmed)
+    (track,) = rows(confirmed)
+    assert confirmed.classes()[0].tolist() == [CAR]
     assert track.nearest_m == pytest.approx(24.5 - 1.2, abs=0.4)
     assert np.hypot(*track.state[2:]) < 2.0
     assert report.views["front"].scale.ratio == pytest.approx(1.0, abs=0.03)
@@ -114,7 +115,7 @@ def test_scale_that_is_surely_off_is_named_and_corrected_only_on_request():
     plain = drive(SceneStage(SceneConfig()), 12, **longer(0.87))
     assert plain.reasons == []
     corrected = drive(SceneStage(SceneConfig(corrects_scale=True)), 12, **longer(0.87))
-    near = {name: min(one.nearest_m for one in r.tracks) for name, r in (("plain", plain), ("corrected", corrected))}
+    near = {name: r.tracks.nearest_m.min() for name, r in (("plain", plain), ("corrected", corrected))}
     assert near["plain"] == pytest.approx(0.87 * 23.3, abs=0.7)
     assert near["corrected"] == pytest.approx(23.3, abs=0.9)
 
@@ -124,12 +125,12 @@ def test_depth_that_is_too_long_is_shortened_unasked():
     report = drive(
         SceneStage(SceneConfig()), 12, depth_m=lambda d: d.depth_m * scale, depth_std_m=lambda d: d.depth_std_m * scale
     )
-    assert min(one.nearest_m for one in report.tracks) == pytest.approx(23.3, abs=0.9)
+    assert report.tracks.nearest_m.min() == pytest.approx(23.3, abs=0.9)
 
 
 def test_reset_forgets_all_but_the_ids():
     stage = SceneStage(SceneConfig())
-    first = {one.track_id for one in drive(stage, 5).tracks}
+    first = set(drive(stage, 5).tracks.track_id.tolist())
     stage.reset()
-    second = {one.track_id for one in drive(stage, 5).tracks}
+    second = set(drive(stage, 5).tracks.track_id.tolist())
     assert first.isdisjoint(second)

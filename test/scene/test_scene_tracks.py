@@ -6,27 +6,27 @@ import itertools
 
 import numpy as np
 import pytest
-from cast_scene import CAR
+from cast_scene import CAR, rows
 from scipy.spatial.transform import Rotation
 
 from perception_fm.dense import UNKNOWN_LABEL
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.scene.clusters import Cluster
-from perception_fm.scene.tracks import SceneTracker
-from perception_fm.scene.whole_boxes import whole_box
+from perception_fm.scene.clusters import Clusters
+from perception_fm.scene.columns import joined
+from perception_fm.scene.tracker import SceneTracker
+from perception_fm.scene.whole_boxes import whole_boxes
 
 DT_S = 0.1
 
 
-def thing(x, y, label=CAR, cells=40, rng=None):
-    place = np.array([x, y, 0.75]) + (0.0 if rng is None else np.append(rng.normal(0.0, [0.4, 0.1]), 0.0))
-    cluster = Cluster(
-        cells=np.arange(cells), centre_m=place, size_m=np.array([4.0, 1.7, 1.5]), yaw_rad=0.0,
-        position_sigma_m=np.array([0.4, 0.1]), bearing_rad=float(np.arctan2(place[1], place[0])),
-        nearest_m=float(np.hypot(*place[:2])), class_id=label,
-        class_probability=float("nan") if label == UNKNOWN_LABEL else 0.9,
+def thing(x, y, label=CAR, cells=40, rng=None) -> Clusters:
+    place = np.array([[x, y, 0.75]]) + (0.0 if rng is None else np.append(rng.normal(0.0, [0.4, 0.1]), 0.0))
+    return Clusters(
+        cell_count=np.array([cells]), centre_m=place, size_m=np.array([[4.0, 1.7, 1.5]]), yaw_rad=np.zeros(1),
+        position_sigma_m=np.array([[0.4, 0.1]]), bearing_rad=np.arctan2(place[:, 1], place[:, 0]),
+        nearest_m=np.hypot(place[:, 0], place[:, 1]), class_id=np.array([label]),
+        class_probability=np.array([np.nan if label == UNKNOWN_LABEL else 0.9]),
     )  # fmt: skip
-    return cluster, whole_box(cluster)
 
 
 def pose(x, y=0.0, yaw=0.0) -> RigidTransform:
@@ -43,7 +43,8 @@ def unseen(points):
 
 def step_on(tracker, things, odom_from_base, dt_s, is_in_view):
     tracker.predict(dt_s)
-    return tracker.update(things, odom_from_base, is_in_view)
+    clusters = joined(things) if things else thing(0.0, 0.0).at([])
+    return rows(tracker.update(clusters, whole_boxes(clusters), odom_from_base, is_in_view))
 
 
 def test_parked_car_stands_still_while_we_drive_at_it():
@@ -54,7 +55,7 @@ def test_parked_car_stands_still_while_we_drive_at_it():
     assert track.is_confirmed
     assert track.state[:2] == pytest.approx([40.0, 3.0], abs=0.5)
     assert track.state[2:] == pytest.approx([0.0, 0.0], abs=0.7)
-    assert track.class_id[0] == CAR
+    assert tracker.tracks.classes()[0].tolist() == [CAR]
 
 
 def test_velocity_is_over_the_ground_and_in_line_with_its_sigma():
@@ -72,7 +73,7 @@ def test_two_cars_that_pass_each_other_keep_their_ids():
     for step in range(30):
         things = [thing(15.0 + 0.8 * step, 2.0, rng=rng), thing(38.0 - 0.8 * step, -2.0, rng=rng)]
         step_on(tracker, things if step % 2 else things[::-1], pose(0.0), DT_S, seen)
-    ids = sorted((track.state[1], track.track_id) for track in tracker.tracks)
+    ids = sorted((track.state[1], track.track_id) for track in rows(tracker.tracks))
     assert len(ids) == 2
     assert {track_id for _, track_id in ids} == {1, 2}
 
@@ -81,10 +82,10 @@ def test_thing_that_was_seen_once_is_no_obstacle_and_soon_gone():
     tracker = SceneTracker(itertools.count(1))
     (track,) = step_on(tracker, [thing(20.0, 0.0, UNKNOWN_LABEL, cells=3)], pose(0.0), DT_S, seen)
     assert not track.is_confirmed
-    assert 0.0 < track.existence_probability < 0.7
+    assert 0.0 < tracker.tracks.existence_probability[0] < 0.7
     for _ in range(3):
         step_on(tracker, [], pose(0.0), DT_S, seen)
-    assert tracker.tracks == []
+    assert len(tracker.tracks) == 0
 
 
 def test_confirmed_thing_stays_while_it_cannot_be_seen():
@@ -95,7 +96,7 @@ def test_confirmed_thing_stays_while_it_cannot_be_seen():
     assert track.is_confirmed
     for _ in range(12):
         step_on(tracker, [], pose(0.0), DT_S, seen)
-    assert tracker.tracks == []
+    assert len(tracker.tracks) == 0
 
 
 def test_ids_are_never_used_twice():
