@@ -104,8 +104,11 @@ ARGUMENTS = (
         "twist_topic", default_value="/twist", description="geometry_msgs/TwistStamped, used without odometry."
     ),
     DeclareLaunchArgument("imu_topic", default_value="/imu", description="sensor_msgs/Imu: turn rates."),
+    DeclareLaunchArgument(
+        "range_topic", default_value="/range", description="Of the type that the parameter range_source says."
+    ),
 )
-INPUTS = ("camera_info", "odometry", "twist", "imu")
+INPUTS = ("camera_info", "odometry", "twist", "imu", "range")
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -174,6 +174,17 @@ class NodeConfig(PerceptionConfig):
         "QoS of the image subscription; auto adopts the publisher's",
         choices=("auto", "reliable", "best_effort"),
     )
+    range_source: str = setting(
+        "none",
+        "range sensor on ~/range: a Range, LaserScan or PointCloud2, placed by TF; it confirms at standstill too",
+        choices=("none", "range", "laser_scan", "point_cloud"),
+    )
+    range_max_age_s: float = setting(
+        0.2, "a range whose stamp is further than this from that of the image is left out", low=0.01, high=1.0
+    )
+    range_sigma_m: float = setting(
+        0.1, "standard deviation of a range, where its message has no variance", low=0.001, high=5.0
+    )
     stale_after_s: float = setting(0.5, "no image for this long makes the camera stale", low=0.05, high=10.0, live=True)
     latency_warn_s: float = setting(0.15, "stamp-to-publish age that is a warning", low=0.001, high=10.0, live=True)
     latency_error_s: float = setting(0.5, "stamp-to-publish age that is an error", low=0.001, high=60.0, live=True)

@@ -25,6 +25,10 @@ class TransformError(PerceptionError):
     """The mounting of a camera is unknown at the image stamp."""
 
 
+class RangeSensorError(PerceptionError):
+    """A message of a range sensor cannot be used (no numbers, another type, too old for the image)."""
+
+
 class BagError(PerceptionError):
     """A bag or drive folder cannot be read or written."""
 

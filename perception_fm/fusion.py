@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from perception_fm.camera.watch import WatchedFrame
 from perception_fm.config import PerceptionConfig
 from perception_fm.fakewall.finding import Anomaly, FakeWallFinding
+from perception_fm.fakewall.range_track import unexplained
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.obstacle_report import motion_obstacle
@@ -43,8 +45,12 @@ def fuse(
     watched: list[WatchedFrame],
     odom_from_base: RigidTransform | None,
     config: PerceptionConfig,
+    by_range: Sequence[Obstacle] = (),
 ) -> Fused:
-    """`scene` is None where no network runs: then motion alone says what is free. `watched`: all cameras."""
+    """`scene` is None where no network runs: then motion alone says what is free. `watched`: all cameras.
+
+    `by_range`: what a range sensor has found in the path, suspicions among it; they end the verified road as well.
+    """
     learned: list[Obstacle] = []
     obstacles = by_motion = tuple(motion_obstacle(track, report, frame) for track in report.tracks)
     path = ground_path(report, frame, config)
@@ -59,11 +65,14 @@ def fuse(
         learned = scene_obstacles(scene.tracks, pose, path, report.speed_mps, _scale_sigma(scene))
         obstacles = joined(by_motion, learned)
         grid = scene.grid
+    by_range = unexplained(by_range, obstacles)
+    obstacles = (*obstacles, *by_range)
     # What motion has seen as it has seen it: joined with a thing of the network it would have the box of that.
-    grid = with_obstacles(grid, (*learned, *(_across(item, path) for item in by_motion)), foot)
+    grid = with_obstacles(grid, (*learned, *(_across(item, path) for item in (*by_motion, *by_range))), foot)
     if scene is not None:
         verified = min(verified, free_along_m(grid, path, reach))
-    verified = min([verified, *(item.distance_m for item in obstacles if item.is_confirmed and item.is_in_path)])
+    standing = [item for item in obstacles if item.is_confirmed and item.is_in_path]
+    verified = min([verified, *(item.distance_m for item in (*standing, *by_range))])
     cameras = [(one.rectifier.rectified, one.base_from_camera) for one in watched if one.base_from_camera is not None]
     sectors = sectors_of(grid, (float(foot[0]), float(foot[1])), view_rad(cameras), reach)
     return Fused(obstacles, path, grid, sectors, max(0.0, verified))

@@ -16,6 +16,7 @@ from perception_fm.config import PerceptionConfig
 from perception_fm.dense import DensePrediction, DensePredictor, ModelState
 from perception_fm.errors import PerceptionError
 from perception_fm.fakewall.finding import FakeWallFinding
+from perception_fm.fakewall.range_track import RangeTrack, RangeWatch, range_obstacle
 from perception_fm.fakewall.stage import FakeWallStage
 from perception_fm.fusion import Fused, fuse, marked, motion_depths
 from perception_fm.geometry.transform import RigidTransform
@@ -63,6 +64,7 @@ class PerceptionPipeline:
         self._motion: MotionStage | None = None
         self._depth_error = None if predictor is None else predictor.depth_error
         self._fake_wall = FakeWallStage(config)
+        self._range = RangeWatch(config.sweep, self._ids)
         self._scene = SceneStage(config.scene, self._ids) if _speaks_of_scenes(self.model) else None
         self._last_stamp_ns: int | None = None
         self._scale_source = ScaleSource.NONE
@@ -73,6 +75,7 @@ class PerceptionPipeline:
         for watch in self._watches.values():
             watch.reset()
         self._fake_wall.reset()
+        self._range.reset()
         if self._motion is not None:
             self._motion.reset()
         if self._scene is not None:
@@ -107,10 +110,12 @@ class PerceptionPipeline:
         pose = self._pose(report, frame)
         scene = self._scene_report(watched, dense, report, pose, latency)
         fusing = time.perf_counter()
-        fused = fuse(report, scene, rectified, watched, pose, self.config)
+        ranged = self._range.update(frame.range_scan, report, rectified)
+        by_range = [range_obstacle(one, report, rectified) for one in ranged]
+        fused = fuse(report, scene, rectified, watched, pose, self.config, by_range)
         naming = time.perf_counter()
         seen = None if scene is None else scene.views.get(frame.frame_id)
-        finding = self._finding(report, rectified, dense, seen, fused)
+        finding = self._finding(report, rectified, dense, seen, fused, ranged)
         latency["fusion"] = (naming - fusing) * 1e3
         latency["fake_wall"] = (time.perf_counter() - naming) * 1e3
         result = self._result(watched, rectified, report, dense, seen, fused, finding, latency)
@@ -138,6 +143,7 @@ class PerceptionPipeline:
             mask = _track_mask(self.config.tracking.ego_mask, rectifier)
             self._motion = MotionStage(self.config, mask, self._ids)
             self._fake_wall.reset()
+            self._range.reset()
             if self._scene is not None:
                 self._scene.reset()
         return self._motion
@@ -180,11 +186,15 @@ class PerceptionPipeline:
         dense: Sequence[DensePrediction],
         seen: SeenView | None,
         fused: Fused,
+        ranged: Sequence[RangeTrack],
     ) -> FakeWallFinding:
         """What the network claims of what stands in the path; an untrained one claims nothing."""
         answer = dense[0] if dense and self.model.is_trained else None
         scale = None if seen is None else seen.scale
-        return self._fake_wall.update(report, rectified, answer, scale, self._depth_error, fused.obstacles)
+        measured = next((one.reading for one in ranged if one.reading is not None), None)
+        return self._fake_wall.update(
+            report, rectified, answer, scale, self._depth_error, fused.obstacles, measured, ranged
+        )
 
     def _result(
         self,

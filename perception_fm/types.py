@@ -18,6 +18,7 @@ from perception_fm.camera.model import CameraModel
 from perception_fm.dense import UNKNOWN_LABEL, DensePrediction
 from perception_fm.errors import ImageError, PerceptionError
 from perception_fm.fakewall.finding import FakeWallFinding
+from perception_fm.fakewall.range_scan import RangeScan
 from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import ARC
@@ -67,6 +68,8 @@ class ScaleSource(str, Enum):
 
 def frozen_array(values: NDArray[np.generic], shape: tuple[int | None, ...], name: str) -> NDArray[np.generic]:
     """A read-only view of `values`, after its shape was checked (None matches any length)."""
+    if values.shape == shape and not values.flags.writeable:
+        return values
     if values.shape != shape and (
         values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape))
     ):
@@ -82,6 +85,7 @@ class CameraFrame:
 
     `image`: (H, W) grey or (H, W, 3) BGR, uint8, as stored (distorted). `base_from_camera` maps optical to base
     coordinates; None means the mounting is unknown. `ego` is None when no odometry was near enough to the stamp.
+    `range_scan` is None without a range sensor, or where it says nothing at this stamp.
     """
 
     stamp_ns: int
@@ -90,6 +94,7 @@ class CameraFrame:
     camera: CameraModel
     base_from_camera: RigidTransform | None = None
     ego: EgoState | None = None
+    range_scan: RangeScan | None = None
 
     def __post_init__(self) -> None:
         image = self.image

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
+from perception_fm.config import SweepConfig
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import BLOCK_PX, COLUMNS
-from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, ROWS, BoxGeometry
+from perception_fm.motion.stage import MotionReport
+from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, ROWS, BoxGeometry, box_geometry
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -44,6 +46,14 @@ class BoxCells:
 
 
 _NONE = BoxCells(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
+
+
+def cross_section(distance_m: float, report: MotionReport, sweep: SweepConfig) -> BoxGeometry:
+    """The path's whole cross-section at a distance; the report has path and road."""
+    assert report.path is not None
+    assert report.road is not None
+    height_m, width_m = sweep.swept_height_m, 2.0 * report.path.half_width_m
+    return box_geometry(distance_m, report.path, report.road, 0.0, height_m, width_m)
 
 
 def cells_in_box(camera: CameraModel, box: BoxGeometry, road: PlaneEstimate, is_upright: Mask) -> BoxCells:

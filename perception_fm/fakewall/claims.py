@@ -29,6 +29,10 @@ LEAST_SIGMA = 0.25
 """Of the mean ln(depth) of a box, whatever was fitted: on another domain depths are off by up to a smooth 30%, and with
 this floor one such depth in a thousand, seen as it is for as long as you like, names a wall (docs/fakewall.md)."""
 
+SEEN_SHARE = 0.25
+"""Of the cells, weighed: where only a range sensor has met the thing, so few that see it are enough to agree. A beam or
+a cone does not tell how much of the box it fills."""
+
 LEAST_CELLS = 4  # of a box: a median of fewer is at the mercy of two cells
 LEAST_SHARE_VALID = 0.5  # of the box's cells: depth that is mostly missing says nothing about the box
 _MOST_POINTS = 64  # of the covariance, which has the square of it; errors that are smooth need no more
@@ -76,13 +80,19 @@ class Look:
 
 
 def depth_look(
-    dense: DensePrediction, cells: BoxCells, sigma_share: float, scale: MetricScale, error: DepthErrorModel | None
+    dense: DensePrediction,
+    cells: BoxCells,
+    sigma_share: float,
+    scale: MetricScale,
+    error: DepthErrorModel | None,
+    quantile: float = 0.5,
 ) -> Look | None:
     """How far the learned depth sees past the plane: 0 is the plane, 1 the road going on; and its sigma.
 
     The slope of ln(learned / plane) over ln(free / plane) by least absolute deviations, which holds while the smaller
-    half of the cells (weighed by the latter) shows something else. `sigma_share`: standard deviation of the plane's
-    depth over it. None where too few cells have a depth, or where free road would be no farther than the plane.
+    half of the cells (weighed by the latter) shows something else; a lower `quantile` is the slope that only so great a
+    share falls short of. `sigma_share`: standard deviation of the plane's depth over it. None where too few cells have
+    a depth, or where free road would be no farther than the plane.
     """
     if dense.depth_m is None or len(cells) < LEAST_CELLS or not 0.0 <= sigma_share < math.inf:
         return None
@@ -100,14 +110,14 @@ def depth_look(
     moments = _log_moments(dense, cells, chosen, learned, model) + sigma_share**2 - explained
     weight = free / (free @ free)
     sigma = max(math.sqrt(max(float(weight @ moments @ weight), 0.0)), LEAST_SIGMA * float(weight.sum()))
-    value = _weighted_median(past / free, free)
+    value = _weighted_quantile(past / free, free, quantile)
     return Look(value, sigma) if math.isfinite(value) and math.isfinite(sigma) else None
 
 
-def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
+def _weighted_quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
     order = np.argsort(values)
     total = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(total, 0.5 * total[-1])]])
+    return float(values[order[np.searchsorted(total, share * total[-1])]])
 
 
 def _log_moments(

@@ -1,14 +1,14 @@
 """The naming stage: confirmed obstacle and contradicting claims make a painted wall.
 
 tracks of motion -> cells of each -> looks of depth, classes, paint and range -> sequential test -> finding. Whether
-something stands there is motion's decision alone; nothing here confirms, moves or removes an obstacle.
+something stands there is decided by motion, or by a range sensor over time (`range_track.py`); nothing here confirms,
+moves or removes an obstacle.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 from perception_fm.config import PerceptionConfig
 from perception_fm.dense import DensePrediction
 from perception_fm.depth_error import DepthErrorModel
-from perception_fm.fakewall.box_cells import cells_in_box
+from perception_fm.fakewall.box_cells import cells_in_box, cross_section
 from perception_fm.fakewall.claims import Look, depth_look, label_look, painted_look, range_look
 from perception_fm.fakewall.finding import Contradiction, Cue, FakeWallFinding
 from perception_fm.fakewall.flat_phantom import FLAT, FlatPhantoms
+from perception_fm.fakewall.range_surface import RangeReading
+from perception_fm.fakewall.range_suspects import RangeSuspects
+from perception_fm.fakewall.range_track import RangeTrack, range_obstacle
 from perception_fm.fakewall.report import contradiction_of, face_of, flat_evidence, nothing_said
 from perception_fm.fakewall.sequential import Suspect
 from perception_fm.motion.metric_scale import SPEED_SIGMA_SHARE
 from perception_fm.motion.obstacle_report import motion_obstacle
 from perception_fm.motion.obstacle_tracks import ObstacleTrack
 from perception_fm.motion.stage import MotionReport, RectifiedFrame
-from perception_fm.motion.swept_boxes import BoxEvidence, BoxGeometry, box_geometry
+from perception_fm.motion.swept_boxes import BoxEvidence, BoxGeometry
 from perception_fm.scene.ground import MetricScale
 from perception_fm.types import Obstacle, PathState, ScaleSource
 
@@ -36,26 +39,20 @@ _SAME_SHARE = 0.075  # of the distance: nearer than this the motion stage merges
 _LONGEST_GAP_S = 1.0  # evidence across a longer gap is of one look, however long it was
 
 
-@dataclass(frozen=True)
-class RangeReading:
-    """Distance from the camera along the path of the nearest thing that a range sensor measures there, metres."""
-
-    distance_m: float
-    sigma_m: float
-
-
 class FakeWallStage:
     """Owns the temporal state of the naming."""
 
     def __init__(self, config: PerceptionConfig) -> None:
         self._sweep = config.sweep
         self._phantoms = FlatPhantoms()
+        self._ranged = RangeSuspects(self._sweep)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, names as well, as after a clock jump."""
         self._phantoms.reset()
         self._suspects: dict[int, Suspect] = {}
+        self._ranged.reset()
         self._stamp_ns: int | None = None
 
     def update(
@@ -67,13 +64,14 @@ class FakeWallStage:
         depth_error: DepthErrorModel | None = None,
         learned: Sequence[Obstacle] = (),
         measured: RangeReading | None = None,
+        standing: Sequence[RangeTrack] = (),
     ) -> FakeWallFinding:
         """The finding of one frame, later than the one before.
 
         `dense` is of `frame`, None where no network runs; a head that is missing or NaN says nothing. `scale` is that
         of the depth, None or unmeasured: not known. `depth_error`: None takes `CAUTIOUS_DEPTH_ERROR`. `learned`:
         obstacles of the frame; those that only the network has seen can be flat phantoms. `measured`: None without a
-        sensor.
+        sensor. `standing`: what a range sensor has found in the path, nearest first; this needs no motion.
         """
         since_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
         dt_s = min(max(since_s, 0.0), _LONGEST_GAP_S)
@@ -89,10 +87,21 @@ class FakeWallStage:
                     looks = _looks(track, report, box, suspect, dense, scale, depth_error, measured)
                     suspect.take(looks, dt_s)
             suspect.decide(track.is_confirmed)
+        ranged = list(standing) if report.path is not None and report.road is not None else []
+        self._ranged.update(ranged, report, dense, scale, depth_error, dt_s)
+        self._inherit(tracks, ranged, report.odometer_m)
         hidden = self._hidden(report)
         central = _central(learned, report, frame)
         flat = self._phantoms.update(central, report.sweep, report.verified_m, hidden, dt_s)
-        return self._finding(tracks, report, frame, learned, flat)
+        return self._finding(tracks, ranged, report, frame, learned, flat)
+
+    def _inherit(self, tracks: Sequence[ObstacleTrack], ranged: Sequence[RangeTrack], odometer_m: float) -> None:
+        """What was named at standstill keeps its name when motion confirms it too."""
+        for track in tracks:
+            distance, sigma = track.distance_m(odometer_m), track.distance_sigma_m(odometer_m)
+            for one in ranged:
+                if track.is_confirmed and one.is_at(distance, sigma, odometer_m):
+                    self._suspects[track.track_id].is_named |= self._ranged.suspects[one.track_id].is_named
 
     def _followed(self, report: MotionReport, frame: RectifiedFrame) -> list[ObstacleTrack]:
         """The tracks that are looked at, each with a suspect; what was known of a merged track goes to the one that
@@ -118,11 +127,8 @@ class FakeWallStage:
                     break
         return chosen
 
-    def _box(self, track: ObstacleTrack, report: MotionReport) -> BoxGeometry:
-        assert report.path is not None
-        assert report.road is not None
-        height_m, width_m = self._sweep.swept_height_m, 2.0 * report.path.half_width_m
-        return box_geometry(track.distance_m(report.odometer_m), report.path, report.road, 0.0, height_m, width_m)
+    def _box(self, track: ObstacleTrack | RangeTrack, report: MotionReport) -> BoxGeometry:
+        return cross_section(track.distance_m(report.odometer_m), report, self._sweep)
 
     def _hidden(self, report: MotionReport) -> float:
         """Up to how many times its distance an obstacle of the least height that matters hides the road."""
@@ -134,23 +140,25 @@ class FakeWallStage:
     def _finding(
         self,
         tracks: list[ObstacleTrack],
+        ranged: list[RangeTrack],
         report: MotionReport,
         frame: RectifiedFrame,
         learned: Sequence[Obstacle],
         flat: frozenset[int],
     ) -> FakeWallFinding:
-        by_track = {
-            track.track_id: contradiction_of(self._suspects[track.track_id], track.is_confirmed) for track in tracks
-        }
-        standing = next((track for track in tracks if track.is_confirmed), None)
+        known = self._suspects | self._ranged.suspects
+        every: list[ObstacleTrack | RangeTrack] = [*tracks, *ranged]
+        by_track = {one.track_id: contradiction_of(known[one.track_id], one.is_confirmed) for one in every}
+        standing = _nearest_standing(tracks, ranged, report.odometer_m)
         in_path = [one for one in learned if one.is_confirmed and one.is_in_path and math.isfinite(one.distance_m)]
         nearest = min(in_path, key=lambda one: one.distance_m, default=None)
         if standing is not None:
             return self._of_track(standing, by_track, report, frame, flat)
         evidence = nothing_said()
         if nearest is None:
-            if tracks:  # only suspected, but what is claimed there is worth showing
-                evidence = by_track[tracks[0].track_id].evidence
+            suspected = min(every, key=lambda one: one.position_m, default=None)
+            if suspected is not None:  # only suspected, but what is claimed there is worth showing
+                evidence = by_track[suspected.track_id].evidence
             return FakeWallFinding(PathState.UNVERIFIED, evidence=evidence, by_track=by_track, flat_ids=flat)
         is_flat = all(one.obstacle_id in flat for one in in_path)
         ratio = self._phantoms.log_ratio.get(nearest.obstacle_id)
@@ -171,7 +179,7 @@ class FakeWallStage:
 
     def _of_track(
         self,
-        track: ObstacleTrack,
+        track: ObstacleTrack | RangeTrack,
         by_track: dict[int, Contradiction],
         report: MotionReport,
         frame: RectifiedFrame,
@@ -180,7 +188,11 @@ class FakeWallStage:
         """The finding about a confirmed track: whatever else is claimed, it stands there."""
         assert frame.base_from_camera is not None
         claimed = by_track[track.track_id]
-        seen = motion_obstacle(track, report, frame)
+        seen = (
+            range_obstacle(track, report, frame)
+            if isinstance(track, RangeTrack)
+            else motion_obstacle(track, report, frame)
+        )
         plane, polygon_m = face_of(self._box(track, report), frame.base_from_camera)
         named = logistic(claimed.log_ratio) if claimed.is_fake_wall else 1.0
         return FakeWallFinding(
@@ -199,6 +211,18 @@ class FakeWallStage:
             by_track=by_track,
             flat_ids=flat,
         )
+
+
+def _nearest_standing(
+    tracks: Sequence[ObstacleTrack], ranged: Sequence[RangeTrack], odometer_m: float
+) -> ObstacleTrack | RangeTrack | None:
+    """The nearest confirmed one; that of motion where a range sensor has met the same."""
+    moved = next((one for one in tracks if one.is_confirmed), None)
+    met = next((one for one in ranged if one.is_confirmed), None)
+    if moved is None or met is None:
+        return moved or met
+    distance, sigma = moved.distance_m(odometer_m), moved.distance_sigma_m(odometer_m)
+    return met if met.position_m < moved.position_m and not met.is_at(distance, sigma, odometer_m) else moved
 
 
 def logistic(log_odds: float) -> float:

@@ -18,6 +18,11 @@ _EGO_TYPES = {
     "twist": "geometry_msgs/msg/TwistStamped",
     "imu": "sensor_msgs/msg/Imu",
 }
+_RANGE_TYPES = {
+    "range": "sensor_msgs/msg/Range",
+    "laser_scan": "sensor_msgs/msg/LaserScan",
+    "point_cloud": "sensor_msgs/msg/PointCloud2",
+}
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,16 @@ class BagTopics:
     odometry: str | None
     twist: str | None
     imu: str | None
+    range: str | None = None
 
 
-def find_topics(counts: Mapping[str, int], types: Mapping[str, str], camera: str | None = None) -> BagTopics:
+def find_topics(
+    counts: Mapping[str, int], types: Mapping[str, str], camera: str | None = None, range_source: str = "none"
+) -> BagTopics:
     """Topics of `camera` (its name or namespace; None: of the only camera) among those that hold messages.
 
-    Raw images are taken before compressed ones, and the standard names `/odometry`, `/twist`, `/imu` before others.
+    `range_source`: the setting of that name. Raw images are taken before compressed ones, and the standard names
+    `/odometry`, `/twist`, `/imu`, `/range` before others.
     Raises `BagError` where there is no image, no calibration, no such camera, or a choice to be made.
     """
     filled = {topic: types[topic] for topic in sorted(types) if counts.get(topic, 0) and not topic.startswith(_TRUTH)}
@@ -50,7 +59,9 @@ def find_topics(counts: Mapping[str, int], types: Mapping[str, str], camera: str
             "record camera_info too"
         )
     ego = {name: _ego_topic(filled, name, msgtype) for name, msgtype in _EGO_TYPES.items()}
-    return BagTopics(_name(namespace), cameras[namespace], info, **ego)
+    msgtype = _RANGE_TYPES.get(range_source)
+    measured = None if msgtype is None else _ego_topic(filled, "range", msgtype)
+    return BagTopics(_name(namespace), cameras[namespace], info, **ego, range=measured)
 
 
 def _cameras(filled: Mapping[str, str]) -> dict[str, str]:

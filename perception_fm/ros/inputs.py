@@ -1,4 +1,4 @@
-"""The subscriptions of the node: ego motion and calibration go to the intake, images to the worker's queue."""
+"""The subscriptions of the node: ego motion, ranges and calibration go to the intake, images to the worker's queue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
 from perception_fm.config import NodeConfig
 from perception_fm.ros.intake import FrameIntake
-from perception_fm.ros.qos import camera_info_qos, ego_qos, image_qos, image_reliability
+from perception_fm.ros.qos import camera_info_qos, ego_qos, image_qos, image_reliability, range_qos
+from perception_fm.ros.range_points import RANGE_TYPES
 
 _IMAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
 _COMPRESSED_SUFFIX = "/compressed"
@@ -40,6 +41,9 @@ class Inputs:
             _subscribe(node, TwistStamped, "~/twist", intake.take_twist, ego_qos()),
             _subscribe(node, Imu, "~/imu", intake.take_imu, ego_qos()),
         ]
+        if config.range_source in RANGE_TYPES:
+            kind = RANGE_TYPES[config.range_source]
+            self._others.append(_subscribe(node, kind, "~/range", intake.range.take, range_qos()))
         self._images = [_ImageInput(node, config, "~/image", on_image)]
         for name, camera in intake.others.items():
             info = f"~/{name}/camera_info"

@@ -11,13 +11,15 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
 from perception_fm.config import NodeConfig
-from perception_fm.errors import CameraError, ImageError, OdometryError, TransformError
+from perception_fm.errors import CameraError, ImageError, OdometryError, RangeSensorError, TransformError
+from perception_fm.fakewall.range_scan import RangeScan
 from perception_fm.geometry.ego import EgoHistory, EgoState
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.ros.calibration import Calibration
 from perception_fm.ros.images import ImageArray, image_array
 from perception_fm.ros.messages import add_gyro, add_odometry, add_twist, stamp_ns
 from perception_fm.ros.other_camera import OtherCamera
+from perception_fm.ros.range_input import RangeInput
 from perception_fm.ros.transforms import MountingSource, parameter_mounting
 from perception_fm.types import CameraFrame
 
@@ -65,6 +67,7 @@ class FrameIntake:
         self._ego_problems: dict[str, str] = {}
         self._ego_stamp_ns: int | None = None
         self._calibration = Calibration()
+        self.range = RangeInput(config, mounting)
         self._max_spread_ns = round(config.max_camera_spread_s * 1e9)
         self.others = {name: OtherCamera(name, config.other_mounting(name)) for name in config.other_cameras}
         self._image_stamp_ns: int | None = None
@@ -134,12 +137,26 @@ class FrameIntake:
         reasons = [reset_reason, *ego_reasons] if reset_reason else ego_reasons
         base_from_camera, mounting_reason = self._mounting_of(frame_id, stamp, self._parameter_mounting)
         reasons += [mounting_reason] if mounting_reason else []
+        scan, range_reason = self._range_scan(stamp)
+        reasons += [range_reason] if range_reason else []
         try:
-            frame = CameraFrame(stamp, frame_id, pixels, camera, base_from_camera, ego)
+            frame = CameraFrame(stamp, frame_id, pixels, camera, base_from_camera, ego, scan)
         except ImageError as error:
             return refused("size_mismatch", str(error))
         others = self._other_frames(frame, reasons)
         return Accepted(frame, must_reset, tuple(reasons), others)
+
+    def _range_scan(self, stamp: int) -> tuple[RangeScan | None, str]:
+        """What the range sensor has met, or why it says nothing."""
+
+        def ego_at(when: int) -> EgoState | None:
+            with self._lock:
+                return self._ego.at(when)
+
+        try:
+            return self.range.scan(stamp, ego_at), ""
+        except (RangeSensorError, TransformError) as error:
+            return None, f"range: {error}"
 
     def _other_frames(self, frame: CameraFrame, reasons: list[str]) -> tuple[CameraFrame, ...]:
         """What the other cameras saw at about the same time; a camera without is named in the reasons."""
@@ -222,6 +239,7 @@ class FrameIntake:
     def _forget_time(self, reason: str) -> None:
         for camera in self.others.values():
             camera.clear()
+        self.range.clear()
         self._ego.clear()
         self._ego_stamp_ns = None
         self._image_stamp_ns = None

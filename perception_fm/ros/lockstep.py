@@ -16,7 +16,7 @@ from typing import Any
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
 
 from perception_fm.bags.reader import BagMessage, BagReader
 from perception_fm.bags.writer import BagWriter
@@ -28,6 +28,7 @@ from perception_fm.ros.bag_topics import BagTopics, find_topics
 from perception_fm.ros.bag_transforms import bag_transforms
 from perception_fm.ros.intake import FrameIntake
 from perception_fm.ros.outputs import Publication, outputs_for
+from perception_fm.ros.range_points import RANGE_TYPES
 from perception_fm.ros.results import FrameCounts
 from perception_fm.ros.step import Step, process_image
 
@@ -50,7 +51,7 @@ class LockstepRunner:
         self._reader = BagReader(bag)
         try:
             types, counts = self._reader.topics, self._reader.counts
-            self.topics = find_topics(counts, types, camera)
+            self.topics = find_topics(counts, types, camera, config.range_source)
             self._others = {name: find_topics(counts, types, name) for name in config.other_cameras}
             self.model = load()
         except BaseException:
@@ -72,6 +73,7 @@ class LockstepRunner:
             self.topics.odometry: (Odometry, intake.take_odometry),
             self.topics.twist: (TwistStamped, intake.take_twist),
             self.topics.imu: (Imu, intake.take_imu),
+            self.topics.range: (RANGE_TYPES.get(self.config.range_source, Range), intake.range.take),
         }
         for name, topics in self._others.items():
             intake.others[name].take_camera_info(self._first_camera_info(topics))

@@ -39,6 +39,11 @@ def camera_info_qos() -> QoSProfile:
     return _profile(ReliabilityPolicy.BEST_EFFORT, 5)
 
 
+def range_qos() -> QoSProfile:
+    """Ranges: best effort takes every publisher; only the newest few are ever read."""
+    return _profile(ReliabilityPolicy.BEST_EFFORT, 5)
+
+
 def image_reliability(setting: str, node: Node, topic: str) -> ReliabilityPolicy:
     """Reliability for an image topic; `auto` adopts what all of its publishers offer, best effort while there is none.
 
