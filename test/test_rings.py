@@ -37,6 +37,7 @@ HOMES = {
     "onnx": ("models", "training", "inference"),
     "onnxslim": ("models",),
     "onnxruntime": ("inference.onnxruntime_", "models.precision", "models.quantise"),
+    "ray": ("evaluation.fake_wall_benchmark.many_drives",),
     "rclpy": ("ros", "cli.replay"),
     "rosbags": ("bags", "ros.images", "ros.replay"),
     "shapely": ("synth.world.ground.plan", "synth.world.shapes"),

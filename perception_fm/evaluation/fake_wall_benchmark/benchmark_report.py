@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from perception_fm.evaluation.fake_wall_benchmark.detectors import BELIEVED_30, DESCRIPTIONS, MODEL
 from perception_fm.evaluation.fake_wall_benchmark.drive_plan import Kind
@@ -106,7 +105,7 @@ def _curves(drives: Sequence[JudgedDrive], name: str) -> str:
     line = np.linspace(1.0, _FASTEST_MPS, 50)
     needed_s = np.array([braking_s(float(speed)) + SPARE_S for speed in line])
 
-    def draw(axes: Axes, column: int, needed: Any, label: str) -> None:
+    def draw(axes: Any, column: int, needed: Any, label: str) -> None:
         axes.plot(line, needed, color="#d93a3a", linewidth=1.2, label="needed to stop in time")
         axes.plot(told[:, 0], told[:, column], ".", color="#2a6fdb", markersize=5, label="first confirmed")
         axes.plot(missed, [0.0] * len(missed), "x", color="#d93a3a", markersize=5, label="never")

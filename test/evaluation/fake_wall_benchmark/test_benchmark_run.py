@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from perception_fm.evaluation.fake_wall_benchmark.detectors import BELIEVED, BEL
 from perception_fm.evaluation.fake_wall_benchmark.drive_plan import Kind, PlannedDrive
 from perception_fm.evaluation.fake_wall_benchmark.drive_run import BenchmarkSettings, is_made, read_drive, run_drive
 from perception_fm.evaluation.fake_wall_benchmark.judging import judge
+from perception_fm.evaluation.fake_wall_benchmark.many_drives import run_drives_on_ray
 from perception_fm.evaluation.scenario_suite import resized
 from perception_fm.synth.scenario.cases import find_case
 
@@ -110,3 +112,10 @@ def test_wrong_options_are_told_before_anything_is_rendered(tmp_path, arguments,
     assert result.exit_code != 0
     assert expected in result.output + str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_ray_is_told_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    settings = BenchmarkSettings(tmp_path, PerceptionConfig(), "none")
+    with pytest.raises(PerceptionError, match=r"pip install 'perception_fm\[ray\]'"):
+        next(run_drives_on_ray([], settings, "auto"))
