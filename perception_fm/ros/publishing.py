@@ -31,7 +31,8 @@ class Publishers:
         """Sends what this frame has for every topic with a subscriber."""
         with self._lock:
             for output, publisher in self._publishers:
-                message = output.build(publication) if publisher.get_subscription_count() else None
+                make = output.pack or output.build
+                message = make(publication) if publisher.get_subscription_count() else None
                 if message is not None:
                     publisher.publish(message)
 

@@ -195,6 +195,12 @@ def position_sigma_m(item: Obstacle) -> FloatArray:
     return sigma
 
 
+def anomaly_flags(item: Obstacle) -> int:
+    """Those of the message: what the network has seen and cannot name is strange too."""
+    is_unnamed = item.provenance in (Provenance.LEARNED, Provenance.BOTH) and not obstacle_name(item)
+    return item.anomaly_flags | (ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else 0)
+
+
 def point(xyz: FloatArray) -> Point:
     """`geometry_msgs/Point` of (3,)."""
     x, y, z = xyz.tolist()
@@ -208,7 +214,6 @@ def vector(xyz: FloatArray) -> Vector3:
 
 
 def _obstacle(item: Obstacle) -> ObstacleMessage:
-    is_unnamed = item.provenance in (Provenance.LEARNED, Provenance.BOTH) and not obstacle_name(item)
     # One made anew would make all its parts twice.
     message = copy.copy(_BLANK_OBSTACLE)
     message.id, message.class_id, message.class_name = item.obstacle_id, item.class_id, obstacle_name(item)
@@ -220,7 +225,7 @@ def _obstacle(item: Obstacle) -> ObstacleMessage:
         setattr(message, name, vector(getattr(item, name)))
     for name in _OBSTACLE_NUMBERS:
         setattr(message, name, float(getattr(item, name)))
-    message.anomaly_flags = item.anomaly_flags | (ObstacleMessage.ANOMALY_UNKNOWN_CLASS if is_unnamed else 0)
+    message.anomaly_flags = anomaly_flags(item)
     return message
 
 

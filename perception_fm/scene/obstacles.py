@@ -81,8 +81,15 @@ def scene_obstacles(
             obstacle_id, distance_m, distance_sigma_m, ttc_s, ttc_sigma_s, existence_probability, is_confirmed, is_here,
             class_id, class_probability, yaw_rad, yaw_sigma_rad, centre_m, size_m, position_sigma_m, size_sigma_m,
             velocity_mps, velocity_sigma_mps,
-        ) in zip(*(one.tolist() for one in numbers), *vectors)
+        ) in zip(*(one.tolist() for one in numbers), *map(_frozen_rows, vectors))
     ]  # fmt: skip
+
+
+def _frozen_rows(vectors: FloatArray) -> list[FloatArray]:
+    """Vectors (3,) of those (T, 3), read-only: an obstacle keeps such as they are."""
+    view = vectors.view()
+    view.setflags(write=False)
+    return list(view)
 
 
 def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDArray[np.bool_]]:
