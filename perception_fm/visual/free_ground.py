@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from perception_fm.scene.free_grid import FREE, FreeSpaceGrid
 from perception_fm.scene.points import LabeledPoints, Surface
 from perception_fm.types import CameraFrame, PerceptionResult
-from perception_fm.visual.grid_pixels import nearest_in_grid
+from perception_fm.visual.grid_pixels import nearest_in_grid, part_that_sees
 from perception_fm.visual.pen import Colour, Image
 
 _OPACITY = 0.22
@@ -20,15 +20,15 @@ def tint_free_ground(image: Image, frame: CameraFrame, result: PerceptionResult,
     if result.points is None or result.grid is None or result.base_from_camera is None:
         return
     is_free = free_cells(result.points, result.grid, frame, result)
-    mask = cv2.remap(is_free, nearest_in_grid(result.points.camera, frame.camera), None, cv2.INTER_NEAREST)
-    left, top, width, height = cv2.boundingRect(mask)
-    if not width:
+    part = part_that_sees(is_free, result.points.camera, frame.camera)
+    nearest = nearest_in_grid(result.points.camera, frame.camera)[part]
+    if not nearest.size:
         return
-    part = np.s_[top : top + height, left : left + width]
+    mask = cv2.remap(is_free, nearest, None, cv2.INTER_NEAREST)
     # A byte has 256 values: what each becomes is known before the picture is.
     shades = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     shades = cv2.addWeighted(shades, 1.0 - _OPACITY, np.full_like(shades, colour), _OPACITY, 0.0)
-    cv2.copyTo(cv2.LUT(image[part], shades), mask[part], image[part])
+    cv2.copyTo(cv2.LUT(image[part], shades), mask, image[part])
 
 
 def free_cells(

@@ -29,6 +29,18 @@ def nearest_in_grid(grid: CameraModel, camera: CameraModel) -> NDArray[np.int16]
     return _nearest_in_grid(_Pair((grid.fingerprint, camera.fingerprint), grid, camera))
 
 
+def part_that_sees(cells: NDArray[np.uint8], grid: CameraModel, camera: CameraModel) -> tuple[slice, slice]:
+    """Rows and columns of the stored image of `camera` outside which no pixel lies in one of the cells (h, w) of its
+    rectified `grid` that are not 0; empty where all are."""
+    left, top, width, height = cv2.boundingRect(cells)
+    spans = _spans(_Pair((grid.fingerprint, camera.fingerprint), grid, camera))
+    parts = []
+    for first, count, (least, greatest) in ((top, height, spans[0]), (left, width, spans[1])):
+        seen = np.flatnonzero((least < first + count) & (greatest >= first)) if count else []
+        parts.append(slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0))
+    return parts[0], parts[1]
+
+
 @dataclass(frozen=True)
 class _Pair:
     """Calibrations are equal by their numbers: a message brings a new object with each frame."""
@@ -62,6 +74,18 @@ def _nearest_in_grid(pair: _Pair) -> NDArray[np.int16]:
     nearest, _ = cv2.convertMaps(_frozen(whole[: camera.height, : camera.width]), None, cv2.CV_16SC2, None, None, True)
     nearest.setflags(write=False)
     return np.asarray(nearest, np.int16)
+
+
+@lru_cache(maxsize=8)
+def _spans(pair: _Pair) -> tuple[tuple[NDArray[np.int16], NDArray[np.int16]], ...]:
+    """Least and greatest row of the grid that each row (H,) of the image sees, and likewise of columns (W,)."""
+    column, row = np.moveaxis(_nearest_in_grid(pair), -1, 0)
+    is_off = (column < 0) | (row < 0) | (column >= pair.grid.width) | (row >= pair.grid.height)
+    beyond = np.int16(np.iinfo(np.int16).max)
+    return tuple(
+        (np.where(is_off, beyond, place).min(axis=axis), np.where(is_off, np.int16(-1), place).max(axis=axis))
+        for place, axis in ((row, 1), (column, 0))
+    )
 
 
 def _frozen(positions: NDArray[np.floating]) -> Positions:

@@ -120,14 +120,15 @@ def _draw_tracks(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None
     way = start - motion.pixels_current
     length = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)
     tail = motion.pixels_current + way * np.minimum(1.0, _TAIL_PX * pen.scale / length)[:, None]
-    segments = np.stack([tail, motion.pixels_current], axis=1)
-    is_drawable = np.isfinite(segments).all(axis=(1, 2))
-    for index in range(_TTC_BINS):
-        chosen = segments[is_drawable & (bins == index)]
-        colour: Colour = tuple(int(channel) for channel in _HOT_TO_COLD[index])  # type: ignore[assignment]
-        pen.lines(chosen, colour, 1)
-        # A thick line of no length is a dot, and one call draws them all.
-        pen.lines(chosen[:, [1, 1]], colour, 2 * pen.line_px)
+    is_drawable = np.isfinite(tail).all(axis=1) & np.isfinite(motion.pixels_current).all(axis=1)
+    # The hottest last: over all others.
+    order = np.flatnonzero(is_drawable)[np.argsort(-bins[is_drawable], kind="stable")]
+    colours, head, tail = _HOT_TO_COLD[bins[order]], motion.pixels_current[order], tail[order]
+    # A point at each pixel of the longest tail.
+    share = np.linspace(0.0, 1.0, math.ceil(_TAIL_PX * pen.scale) + 1)[:, None, None]
+    along = (tail + share * (head - tail)).reshape(-1, 2)
+    pen.dots(along, np.tile(colours, (len(share), 1)))
+    pen.dots(head, colours, 2 * pen.line_px)
 
 
 def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:

@@ -52,6 +52,18 @@ class Pen:
         lines = list(np.ascontiguousarray(fixed, dtype=np.int32))
         cv2.polylines(self.image, lines, is_closed, colour, width, cv2.LINE_AA, _SHIFT)
 
+    def dots(self, points_px: NDArray[np.float64], colours: NDArray[np.uint8], width: int = 1) -> None:
+        """A disc around each of many points (N, 2), each of its own colour (N, 3); of width 1 they are pixels."""
+        half = 0.5 * width
+        side = np.arange(-int(half), int(half) + 1)
+        disc = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+        disc = disc[np.hypot(*disc.T) <= half + 0.25]
+        near = np.clip(points_px, -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX)
+        column, row = (np.rint(near).astype(np.intp)[:, None] + disc).reshape(-1, 2).T
+        is_inside = (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
+        ink = np.repeat(colours, len(disc), axis=0)
+        self.image[row[is_inside], column[is_inside]] = ink[is_inside]
+
     def tint(self, polygon_px: NDArray[np.float64], colour: Colour, opacity: float) -> None:
         """Blend a colour over a polygon (K, 2); only its bounding box is touched."""
         corners = np.round(np.clip(polygon_px, -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX)).astype(np.int32)

@@ -51,7 +51,9 @@ def _rotation(rows: FloatArray, flow_across: FloatArray) -> FloatArray:
     for _ in range(2):
         if np.count_nonzero(keep) < 8:
             return rotation
-        rotation = np.linalg.lstsq(rows[keep], flow_across[keep], rcond=None)[0]
+        # Normal equations: a picture does not need the digits that they lose, and they are small.
+        kept = rows[keep]
+        rotation = np.linalg.pinv(kept.T @ kept, hermitian=True) @ (kept.T @ flow_across[keep])
         residual = np.abs(flow_across - rows @ rotation)
         keep = residual <= _OUTLIER_MADS * np.median(residual)
     return rotation
