@@ -114,6 +114,15 @@ def depth_look(
     return Look(value, sigma) if math.isfinite(value) and math.isfinite(sigma) else None
 
 
+def learned_distance_m(dense: DensePrediction, cells: BoxCells) -> float:
+    """Median learned depth of the cells, as the network says it; NaN where it says none."""
+    if dense.depth_m is None or len(cells) < LEAST_CELLS:
+        return math.nan
+    learned = cells.of(dense.depth_m)
+    learned = learned[np.isfinite(learned)]
+    return float(np.median(learned)) if len(learned) >= LEAST_CELLS else math.nan
+
+
 def _weighted_quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
     order = np.argsort(values)
     total = np.cumsum(weights[order])

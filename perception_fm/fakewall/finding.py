@@ -63,7 +63,7 @@ class Contradiction:
     """What is claimed about one obstacle. `is_fake_wall`: named, and never without a confirmation by motion.
 
     `log_ratio`: all cues together, nat. `flags`: what is strange about it; `score`: 0 (ordinary) to 1, NaN where no cue
-    could speak.
+    could speak. `learned_m`: median learned depth where it stands, in this frame, NaN not known.
     """
 
     is_fake_wall: bool = False
@@ -71,6 +71,7 @@ class Contradiction:
     flags: Anomaly = Anomaly.NONE
     score: float = math.nan
     evidence: tuple[Evidence, ...] = ()
+    learned_m: float = math.nan
 
 
 def _no_plane() -> FloatArray:
@@ -114,3 +115,8 @@ class FakeWallFinding:
             view.setflags(write=False)
             object.__setattr__(self, name, view)
         object.__setattr__(self, "by_track", MappingProxyType(dict(self.by_track)))
+
+    @property
+    def claimed(self) -> Contradiction:
+        """What is claimed about its obstacle."""
+        return self.by_track.get(self.obstacle_id, Contradiction())

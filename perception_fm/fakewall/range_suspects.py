@@ -10,7 +10,7 @@ from perception_fm.config import SweepConfig
 from perception_fm.dense import DensePrediction
 from perception_fm.depth_error import DepthErrorModel
 from perception_fm.fakewall.box_cells import cells_in_box, cross_section
-from perception_fm.fakewall.claims import SEEN_SHARE, Look, depth_look, label_look, painted_look
+from perception_fm.fakewall.claims import SEEN_SHARE, Look, depth_look, label_look, learned_distance_m, painted_look
 from perception_fm.fakewall.finding import Cue
 from perception_fm.fakewall.range_track import HIT, RangeTrack
 from perception_fm.fakewall.sequential import Suspect
@@ -42,8 +42,7 @@ class RangeSuspects:
         self.suspects = {one.track_id: self.suspects.get(one.track_id) or Suspect(one.position_m) for one in tracks}
         for track in tracks:
             suspect = self.suspects[track.track_id]
-            for known in suspect.cues.values():
-                known.is_fresh = False
+            suspect.begin_frame()
             if track.reading is not None and track.reading.blocks is not None:
                 suspect.support(np.where(track.reading.blocks, HIT, 0.0), dt_s)
                 if dense is not None:
@@ -63,6 +62,7 @@ class RangeSuspects:
         distance, sigma = track.distance_m(report.odometer_m), track.distance_sigma_m(report.odometer_m)
         box = cross_section(distance, report, self._sweep)
         cells = cells_in_box(dense.camera, box, report.road, suspect.is_upright)
+        suspect.learned_m = learned_distance_m(dense, cells)
         return [
             (Cue.RANGE, depth_look(dense, cells, sigma / distance, scale, depth_error, SEEN_SHARE)),
             (Cue.SEMANTICS, label_look(dense, cells)),

@@ -26,10 +26,10 @@ _FLAGS = {
 }
 # Value from which a cue speaks for the claim, and its words.
 _WORDS = {
-    Cue.DEPTH_CONTRADICTION: (SEES_PAST, "1", "learned depth lies {:.0%} of the way from the surface to free road"),
+    Cue.DEPTH_CONTRADICTION: (SEES_PAST, "1", "learned depth {1:.0f} m there, {0:.0%} of the way from it to free road"),
     Cue.SEMANTICS: (0.5, "1", "{:.0%} of the surface is called road or sky"),
     Cue.PAINTED_SURFACE: (0.0, "1", "mean log odds of a print {:+.1f}"),
-    Cue.RANGE: (SEES_PAST, "1", "learned depth lies {:.0%} of the way from the measured range to free road"),
+    Cue.RANGE: (SEES_PAST, "1", "learned depth {1:.0f} m there, {0:.0%} of the way from the range to free road"),
 }
 
 
@@ -45,8 +45,8 @@ def contradiction_of(suspect: Suspect, is_confirmed: bool) -> Contradiction:
             flags |= _FLAGS[cue]
     has_spoken = any(known.mean is not None for known in suspect.cues.values())
     score = 1.0 if is_fake_wall else min(1.0, max(0.0, total / NAME)) if has_spoken else math.nan
-    evidence = tuple(_evidence(cue, known) for cue, known in suspect.cues.items())
-    return Contradiction(is_fake_wall, total, flags, score, evidence)
+    evidence = tuple(_evidence(cue, known, suspect.learned_m) for cue, known in suspect.cues.items())
+    return Contradiction(is_fake_wall, total, flags, score, evidence, suspect.learned_m)
 
 
 def nothing_said() -> tuple[Evidence, ...]:
@@ -71,9 +71,9 @@ def face_of(box: BoxGeometry, base_from_camera: RigidTransform) -> tuple[FloatAr
     return plane, base_from_camera.apply(patch @ box.rays_from_patch.T)
 
 
-def _evidence(cue: Cue, known: CueMemory) -> Evidence:
+def _evidence(cue: Cue, known: CueMemory, learned_m: float) -> Evidence:
     if known.mean is None or not known.is_fresh:
         return Evidence(cue)
     threshold, unit, words = _WORDS[cue]
-    value = known.mean.value
-    return Evidence(cue, True, known.log_ratio, value, known.mean.sigma, threshold, unit, words.format(value))
+    value, text = known.mean.value, words.format(known.mean.value, learned_m)
+    return Evidence(cue, True, known.log_ratio, value, known.mean.sigma, threshold, unit, text)

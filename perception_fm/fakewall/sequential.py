@@ -75,12 +75,22 @@ def _numbers(look: Look) -> tuple[float, float, float]:
 
 @dataclass
 class Suspect:
-    """What is known about one track: where it is upright, and what is claimed there. `is_named` never turns back."""
+    """What is known about one track: where it is upright, and what is claimed there. `is_named` never turns back.
+
+    `learned_m`: the learned depth there in this frame, NaN where nobody looked.
+    """
 
     position_m: float
     upright: FloatArray = field(default_factory=lambda: np.zeros((ROWS, COLUMNS)))
     cues: dict[Cue, CueMemory] = field(default_factory=lambda: {cue: CueMemory() for cue in RATIO})
     is_named: bool = False
+    learned_m: float = math.nan
+
+    def begin_frame(self) -> None:
+        """Nobody has looked yet."""
+        self.learned_m = math.nan
+        for known in self.cues.values():
+            known.is_fresh = False
 
     @property
     def is_upright(self) -> NDArray[np.bool_]:

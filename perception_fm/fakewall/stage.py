@@ -17,7 +17,14 @@ from perception_fm.config import PerceptionConfig
 from perception_fm.dense import DensePrediction
 from perception_fm.depth_error import DepthErrorModel
 from perception_fm.fakewall.box_cells import cells_in_box, cross_section
-from perception_fm.fakewall.claims import Look, depth_look, label_look, painted_look, range_look
+from perception_fm.fakewall.claims import (
+    Look,
+    depth_look,
+    label_look,
+    learned_distance_m,
+    painted_look,
+    range_look,
+)
 from perception_fm.fakewall.finding import Contradiction, Cue, FakeWallFinding
 from perception_fm.fakewall.flat_phantom import FLAT, FlatPhantoms
 from perception_fm.fakewall.range_surface import RangeReading
@@ -116,8 +123,7 @@ class FakeWallStage:
         for track in chosen:
             suspect = self._suspects.setdefault(track.track_id, Suspect(track.position_m))
             suspect.position_m = track.position_m
-            for known in suspect.cues.values():
-                known.is_fresh = False
+            suspect.begin_frame()
         for old in lost:
             for track in chosen:
                 suspect, reach = self._suspects[track.track_id], _SAME_SHARE * track.distance_m(report.odometer_m)
@@ -262,6 +268,7 @@ def _looks(
     distance, sigma = track.distance_m(report.odometer_m), track.distance_sigma_m(report.odometer_m)
     if report.scale_source is ScaleSource.CAMERA_HEIGHT:
         sigma = math.hypot(sigma, SPEED_SIGMA_SHARE * distance)
+    suspect.learned_m = learned_distance_m(dense, cells)
     looks: list[tuple[Cue, Look | None]] = [
         (Cue.DEPTH_CONTRADICTION, depth_look(dense, cells, sigma / distance, scale, depth_error)),
         (Cue.SEMANTICS, label_look(dense, cells)),

@@ -1,4 +1,7 @@
-"""RViz markers: free sectors, the verified path, obstacles and the state in words. They vanish when output stops."""
+"""RViz markers: free sectors, the verified path, obstacles, the wall in the path, the state in words.
+
+They vanish when output stops.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,20 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from perception_fm.config import NodeConfig
+from perception_fm.fakewall.finding import FakeWallFinding
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import base_header, point, yaw_quaternion
 from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PathState, PerceptionResult
 from perception_fm.visual.thing_colours import is_structure, obstacle_colour, obstacle_name, speed_mps
+from perception_fm.visual.wall_evidence import standing_wall, words_of_depth, words_of_measurement
 
 FloatArray = NDArray[np.float64]
 
 _FREE = ColorRGBA(r=0.1, g=0.8, b=0.2, a=0.45)
 _FREE_SECTORS = ColorRGBA(r=0.2, g=0.6, b=0.4, a=0.25)
+_FAKE = ColorRGBA(r=0.8, g=0.15, b=0.8, a=0.5)
+_STANDS = ColorRGBA(r=0.9, g=0.2, b=0.2, a=0.5)
 _TEXT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 _CONFIRMED_OPACITY, _SUSPECTED_OPACITY = 0.6, 0.35
 _STRIP_STEP_M = 5.0  # between corners of the strip: in a curve of 50 m radius it is off by 6 cm
@@ -31,6 +38,7 @@ _THINNEST_M = 0.1  # a box without length is a line that nobody sees
 _TEXT_HEIGHT_M = 0.8
 _TEXT_ABOVE_M = 3.0
 _LABEL_HEIGHT_M, _LABEL_ABOVE_M = 0.6, 0.5
+_OUTLINE_WIDTH_M = 0.08
 _ARROW_WIDTHS_M = (0.15, 0.4, 0.5)  # shaft, head, length of the head
 
 
@@ -44,10 +52,13 @@ def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
         markers.append(_fan(blank, result.sectors))
     if result.verified_free_distance_m > 0.0:
         markers.append(_strip(blank, result, config))
+    wall = standing_wall(result)
+    if wall is not None and result.fake_wall is not None:
+        markers += _wall(blank, result.state, result.fake_wall, wall)
     for item in result.obstacles:
         if np.isfinite(item.centre_base_m).all():
             markers.append(_box(blank, item))
-            if item.is_confirmed and not is_structure(item):
+            if item.is_confirmed and not is_structure(item) and item is not wall:
                 markers.append(_label(blank, item))
             if speed_mps(item) > 0.0:
                 markers.append(_arrow(blank, item))
@@ -106,6 +117,24 @@ def _ground(blank: Marker, name: str, quads_m: FloatArray, height_m: float, colo
     quads = ([Point(x=x, y=y, z=height_m) for x, y in quad] for quad in quads_m.tolist())
     marker.points = [corner for a, b, c, d in quads for corner in (a, b, c, a, c, d)]
     return marker
+
+
+def _wall(blank: Marker, state: PathState, finding: FakeWallFinding, wall: Obstacle) -> list[Marker]:
+    """The face of what stands in the path, its outline, and what is said of it above."""
+    corners = [point(corner) for corner in finding.polygon_m]
+    face = _marker(blank, "wall", Marker.TRIANGLE_LIST)
+    face.scale, face.color = Vector3(x=1.0, y=1.0, z=1.0), _FAKE if state is PathState.FAKE_WALL else _STANDS
+    a, b, c, d = corners
+    face.points = [a, b, c, a, c, d]
+    outline = _marker(blank, "wall_outline", Marker.LINE_STRIP)
+    outline.scale, outline.color = Vector3(x=_OUTLINE_WIDTH_M), _TEXT
+    outline.points = [*corners, a]
+    words = _marker(blank, "wall_words", Marker.TEXT_VIEW_FACING)
+    x, y, _ = finding.polygon_m.mean(axis=0).tolist()
+    words.pose = Pose(position=Point(x=x, y=y, z=float(finding.polygon_m[:, 2].max()) + 2.0 * _LABEL_ABOVE_M))
+    words.scale, words.color = Vector3(z=_LABEL_HEIGHT_M), _TEXT
+    words.text = f"{words_of_measurement(finding, wall)}\n{words_of_depth(finding)}"
+    return [face, outline, words]
 
 
 def _of_obstacle(blank: Marker, item: Obstacle, namespace: str, kind: int) -> Marker:

@@ -29,11 +29,11 @@ from perception_fm.visual.thing_colours import (
     speed_mps,
 )
 from perception_fm.visual.track_colours import time_to_contact_s
+from perception_fm.visual.wall_evidence import MAGENTA, draw_wall, standing_wall
 from perception_fm.visual.wireframe import box_lines
 
 BRIGHT_GREEN: Colour = (130, 230, 120)
 GREY: Colour = (150, 150, 150)
-MAGENTA: Colour = (200, 40, 200)
 STATE_COLOURS = {
     PathState.UNVERIFIED: (110, 110, 110),
     PathState.FREE_VERIFIED: (70, 150, 30),
@@ -60,6 +60,7 @@ def draw_overlay(frame: CameraFrame, result: PerceptionResult, config: Perceptio
     _draw_tracks(pen, frame, result)
     _draw_focus(pen, frame, result)
     _draw_obstacles(pen, frame, result, road, config)
+    draw_wall(pen, frame, result)
     _draw_banner(pen, result)
     return image
 
@@ -152,8 +153,10 @@ def _draw_obstacles(
     pen: Pen, frame: CameraFrame, result: PerceptionResult, road: RoadFrame | None, config: PerceptionConfig
 ) -> None:
     """Far ones first; what lines the street is drawn with thin lines, suspicions only where they are in the path."""
+    wall = standing_wall(result)
+    is_flat = wall is not None and math.isnan(wall.size_m[0])  # its face is all that is known, and drawn for itself
     items = sorted(
-        (item for item in result.obstacles if item.is_confirmed or item.is_in_path),
+        (one for one in result.obstacles if (one.is_confirmed or one.is_in_path) and not (is_flat and one is wall)),
         key=lambda item: (item.is_confirmed, 0.0 if math.isnan(item.distance_m) else -item.distance_m),
     )
     boxes = box_lines(frame, result, items)
