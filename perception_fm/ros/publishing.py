@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from std_msgs.msg import Header
 
 from perception_fm.ros.dense_messages import label_info
-from perception_fm.ros.outputs import Publication, outputs_for
+from perception_fm.ros.outputs import Output, Publication, outputs_for
 from perception_fm.ros.qos import latched_qos, output_qos
 
 
@@ -25,16 +26,28 @@ class Publishers:
             (output, node.create_publisher(output.message_type, f"~/{output.topic}", qos))
             for output in outputs_for(heads)
         ]
+        self._draughtsman = ThreadPoolExecutor(1, "pictures")
         self._label_info = self._latch_label_info() if "label" in heads else None
 
     def publish(self, publication: Publication) -> None:
-        """Sends what this frame has for every topic with a subscriber."""
+        """Sends what this frame has for every topic with a subscriber, in the order of the table of outputs.
+
+        Pictures are drawn in a thread of their own, while this one makes what follows them; all have left on return.
+        """
         with self._lock:
-            for output, publisher in self._publishers:
-                make = output.pack or output.build
-                message = make(publication) if publisher.get_subscription_count() else None
-                if message is not None:
-                    publisher.publish(message)
+            drawn = []
+            try:
+                for output, publisher in self._publishers:
+                    if not publisher.get_subscription_count():
+                        continue
+                    if output.is_picture:
+                        drawn.append(self._draughtsman.submit(_send, output, publisher, publication))
+                    else:
+                        _send(output, publisher, publication)
+            finally:
+                wait(drawn)
+            for picture in drawn:
+                picture.result()
 
     def _latch_label_info(self) -> Publisher | None:
         """Names of the labels for whoever comes later too; None where vision_msgs is not installed."""
@@ -48,9 +61,17 @@ class Publishers:
     def close(self) -> None:
         """Ends all publishers."""
         with self._lock:
+            self._draughtsman.shutdown()
             for _, publisher in self._publishers:
                 self._node.destroy_publisher(publisher)
             self._publishers = []
             if self._label_info is not None:
                 self._node.destroy_publisher(self._label_info)
                 self._label_info = None
+
+
+def _send(output: Output, publisher: Publisher, publication: Publication) -> None:
+    """Nothing where the frame has nothing for this topic."""
+    message = (output.pack or output.build)(publication)
+    if message is not None:
+        publisher.publish(message)
