@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from perception_fm.evaluation.scenario_truth import FrameTruth
+from perception_fm.evaluation.wall import ON_WALL_SHARE
 from perception_fm.motion.obstacle_tracks import CONFIRM
-from perception_fm.types import Obstacle, PathState, PerceptionResult
+from perception_fm.types import Obstacle, PathState, PerceptionResult, Provenance
 
 Record = dict[str, Any]
 
@@ -26,6 +28,7 @@ def record_of(result: PerceptionResult) -> Record:
         about = named.get(obstacle.obstacle_id)
         claims.append({
             **_claim(obstacle.obstacle_id, obstacle.is_confirmed, obstacle.distance_m, obstacle.ttc_s, log_odds),
+            "is_learned": obstacle.provenance is Provenance.LEARNED,
             "is_fake_wall": about is not None and about.is_fake_wall,
             "name_log_ratio": 0.0 if about is None else about.log_ratio,
         })  # fmt: skip
@@ -83,6 +86,7 @@ def _claim(number: int, is_confirmed: bool, distance_m: float, ttc_s: float, log
         "distance_m": distance_m if math.isfinite(distance_m) else None,
         "ttc_s": ttc_s if math.isfinite(ttc_s) else None,
         "log_odds": log_odds,
+        "is_learned": False,
         "is_fake_wall": False,
         "name_log_ratio": 0.0,
     }
@@ -92,6 +96,20 @@ def _log_odds(probability: float) -> float:
     if probability >= 1.0:
         return _CERTAIN
     return math.log(probability / (1.0 - probability)) if probability > 0.0 else -_CERTAIN
+
+
+def without_pictured(record: Record, truth: FrameTruth) -> Record:
+    """The record of a network that believes the picture without what it alone sees where the wall is.
+
+    It cannot see the wall, so that is something in the picture, there by chance.
+    """
+    kept = [one for one in record["obstacles"] if not (one["is_learned"] and is_on_wall(one["distance_m"], truth))]
+    return {**record, "obstacles": kept}
+
+
+def is_on_wall(distance_m: float | None, truth: FrameTruth) -> bool:
+    """Whether a claimed distance is that of the wall in the way."""
+    return distance_m is not None and abs(distance_m - truth.wall_m) <= ON_WALL_SHARE * truth.wall_m
 
 
 def confirmed(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from perception_fm.evaluation.fake_wall_benchmark.claims import Record, confirmed
-from perception_fm.evaluation.fake_wall_benchmark.pictures import is_on_wall
+from perception_fm.evaluation.fake_wall_benchmark.claims import Record, confirmed, is_on_wall
 from perception_fm.evaluation.scenario_score import ScenarioScore, braking_s, score_scenario, stands
 from perception_fm.evaluation.scenario_truth import FrameTruth, ScenarioTruth
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perception_fm.evaluation.fake_wall_benchmark.claims import Record
+from perception_fm.evaluation.fake_wall_benchmark.claims import Record, without_pictured
+from perception_fm.evaluation.fake_wall_benchmark.detectors import SIGMAS
 from perception_fm.evaluation.fake_wall_benchmark.drive_plan import PlannedDrive
-from perception_fm.evaluation.fake_wall_benchmark.drive_run import BenchmarkSettings, read_drive
-from perception_fm.evaluation.fake_wall_benchmark.drive_score import score_drive
+from perception_fm.evaluation.fake_wall_benchmark.drive_run import BenchmarkSettings, DriveRecords, read_drive
+from perception_fm.evaluation.fake_wall_benchmark.drive_score import DriveScore, score_drive
 from perception_fm.evaluation.fake_wall_benchmark.summary import JudgedDrive
 
 _NOT_THE_METHOD = ("network", "track")  # stages that the target of the speed leaves out
@@ -23,7 +24,7 @@ def judge(
     spent: dict[str, list[tuple[float, float]]] = {}
     for drive in drives:
         made = read_drive(drive, settings)
-        scores = {name: score_drive(drive.name, records, made.truth) for name, records in made.records.items()}
+        scores = {name: _score(drive.name, name, made) for name in made.records}
         judged.append(JudgedDrive(drive, scores, made.why))
         for name, records in made.records.items():
             spent.setdefault(name, []).extend(_spent(record) for record in records if "total" in record["latency_ms"])
@@ -33,6 +34,13 @@ def judge(
         if values
     }
     return judged, medians
+
+
+def _score(drive: str, detector: str, made: DriveRecords) -> DriveScore:
+    records = made.records[detector]
+    if detector in SIGMAS:
+        records = [without_pictured(record, truth) for record, truth in zip(records, made.truth.frames)]
+    return score_drive(drive, records, made.truth)
 
 
 def _spent(record: Record) -> tuple[float, float]:

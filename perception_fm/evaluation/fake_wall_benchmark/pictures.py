@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from perception_fm.config import PerceptionConfig
 from perception_fm.evaluation.fake_wall_benchmark.bench_frame import BenchFrame
-from perception_fm.evaluation.fake_wall_benchmark.claims import Record, confirmed
+from perception_fm.evaluation.fake_wall_benchmark.claims import Record, confirmed, is_on_wall
 from perception_fm.evaluation.fake_wall_benchmark.detectors import BELIEVED, GEOMETRY
 from perception_fm.evaluation.scenario_score import SPARE_S, braking_s, stands
 from perception_fm.evaluation.scenario_truth import FrameTruth
-from perception_fm.evaluation.wall import ON_WALL_SHARE
 from perception_fm.types import PerceptionResult
 from perception_fm.visual.overlay import draw_overlay
 
@@ -46,11 +45,6 @@ class Pictures:
         """Which kind, and its JPEG."""
         kind = next((one for one in _ORDER if one in self._kept), "")
         return kind or "no frame could be used", self._kept.get(kind, b"")
-
-
-def is_on_wall(distance_m: float | None, truth: FrameTruth) -> bool:
-    """Whether a claimed distance is that of the wall in the way."""
-    return distance_m is not None and abs(distance_m - truth.wall_m) <= ON_WALL_SHARE * truth.wall_m
 
 
 def _kinds(record: Record, truth: FrameTruth, is_known: bool) -> list[str]:

@@ -38,7 +38,7 @@ def claim(distance_m: float | None, log_odds: float = 25.0, name: float = 0.0, n
     """Confirmed from 20 nat on; a fake wall from 7."""
     return {
         "id": number, "is_confirmed": log_odds >= 20.0, "is_in_path": True, "distance_m": distance_m, "ttc_s": None,
-        "log_odds": log_odds, "is_fake_wall": name >= 7.0, "name_log_ratio": name,
+        "log_odds": log_odds, "is_learned": False, "is_fake_wall": name >= 7.0, "name_log_ratio": name,
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import math
 import pytest
 from bench_drives import approach, claim, records, seen_from, street
 
+from perception_fm.evaluation.fake_wall_benchmark.claims import without_pictured
 from perception_fm.evaluation.fake_wall_benchmark.drive_score import score_drive
 
 
@@ -59,3 +60,11 @@ def test_alarm_without_a_distance_is_on_no_wall():
     score = score_drive("a", records(truth, {8: [claim(None)]}), truth)
     assert score.drive.alarm is None
     assert score.drive.false_events == 1
+
+
+def test_pictured_thing_at_the_wall_is_dropped_and_others_stay():
+    truth = approach()
+    learned = {"is_learned": True}
+    seen = [{**claim(60.0), **learned}, {**claim(20.0), **learned}, claim(59.0)]
+    kept = without_pictured(records(truth, {0: seen})[0], truth.frames[0])
+    assert [one["distance_m"] for one in kept["obstacles"]] == [20.0, 59.0]
