@@ -142,14 +142,12 @@ def _draw_obstacles(pen: Pen, view: _View, result: PerceptionResult) -> None:
         away = np.abs(pixels - 0.5 * view.size_px).max(axis=2) / view.size_px
         is_near = (away < 1.0).any(axis=1) & (away < _FAR_OUTSIDE).all(axis=1)
     shown = [(item, pixels[index]) for index, item in enumerate(items) if is_near[index]]
-    painted = pen.image.copy()
     edges: dict[Colour, list[FloatArray]] = {}
     for item, box in shown:
         colour = obstacle_colour(item)
         if item.is_confirmed:
-            cv2.fillConvexPoly(painted, np.rint(box).astype(np.int32), colour, cv2.LINE_AA)
+            pen.tint(box, colour, 0.6)
         edges.setdefault(WHITE if item.is_confirmed and not is_structure(item) else colour, []).append(box)
-    cv2.addWeighted(painted, 0.6, pen.image, 0.4, 0.0, dst=pen.image)
     for colour, boxes in sorted(edges.items()):
         pen.lines(np.stack(boxes), colour, 1, is_closed=True)
     for item, _ in shown:

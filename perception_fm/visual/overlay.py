@@ -18,7 +18,14 @@ from perception_fm.config import PerceptionConfig
 from perception_fm.types import CameraFrame, Mode, Obstacle, PathState, PerceptionResult
 from perception_fm.visual.free_ground import tint_free_ground
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
-from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project, stored_axes
+from perception_fm.visual.road_frame import (
+    RoadFrame,
+    corridor_pixels,
+    crossing_pixels,
+    crossings_pixels,
+    project,
+    stored_axes,
+)
 from perception_fm.visual.thing_colours import (
     AMBER,
     GREEN,
@@ -84,15 +91,15 @@ def _draw_corridor(
     if free is not None:
         pen.tint(np.concatenate([free[0], free[1][::-1]]), GREEN, 0.38)
         pen.lines(free, GREEN, pen.line_px)
+    *ticks, end = crossings_pixels(frame, road, half_width_m, np.array([*_TICKS_M, free_m]))
     row = float(pen.height)
-    for distance_m in _TICKS_M:
-        edge = crossing_pixels(frame, road, half_width_m, distance_m) if distance_m < end_m else None
+    for distance_m, edge in zip(_TICKS_M, ticks):
+        is_shown = distance_m < end_m and np.isfinite(edge).all()
         # Far off they crowd; an unreadable one is left out.
-        if edge is not None and edge[1, 1] < row - _TICK_SPACING_PX * pen.scale:
+        if is_shown and edge[1, 1] < row - _TICK_SPACING_PX * pen.scale:
             row = float(edge[1, 1])
             _draw_tick(pen, edge[1], f"{distance_m:.0f}")
-    end = crossing_pixels(frame, road, half_width_m, free_m) if free is not None else None
-    if end is not None:
+    if free is not None and np.isfinite(end).all():
         pen.lines(end[None], GREEN, 2 * pen.line_px)
 
 

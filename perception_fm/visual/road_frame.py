@@ -89,8 +89,13 @@ def corridor_pixels(frame: CameraFrame, road: RoadFrame, half_width_m: float, en
     return np.asarray(edges[:, first:]) if is_usable[first:].all() else None
 
 
+def crossings_pixels(frame: CameraFrame, road: RoadFrame, half_width_m: float, distances_m: FloatArray) -> FloatArray:
+    """Left and right ends (N, 2, 2) in pixels of lines across the path at distances (N,); NaN when out of view."""
+    sides = np.tile([-half_width_m, half_width_m], len(distances_m))
+    return project(frame, road.points_camera_m(np.repeat(distances_m, 2), sides)).reshape(-1, 2, 2)
+
+
 def crossing_pixels(frame: CameraFrame, road: RoadFrame, half_width_m: float, distance_m: float) -> FloatArray | None:
     """Left and right end (2, 2) in pixels of a line across the path; None when out of view."""
-    sides = np.array([-half_width_m, half_width_m])
-    pixels = project(frame, road.points_camera_m(np.full(2, distance_m), sides))
+    (pixels,) = crossings_pixels(frame, road, half_width_m, np.array([distance_m]))
     return pixels if np.isfinite(pixels).all() else None

@@ -40,7 +40,9 @@ def is_structure(item: Obstacle) -> bool:
 
 def speed_mps(item: Obstacle) -> float:
     """Its speed over the ground, 0 where it is not surely moving, or cannot."""
+    if obstacle_name(item) in _STRUCTURE:
+        return 0.0
     speed, sigma = (math.hypot(*one[:2].tolist()) for one in (item.velocity_mps, item.velocity_sigma_mps))
     least = _MOVING_MPS if math.isnan(sigma) else max(_MOVING_MPS, _MOVING_SIGMAS * sigma)
     is_moving = math.isfinite(speed) and speed > least
-    return speed if is_moving and obstacle_name(item) not in _STRUCTURE else 0.0
+    return speed if is_moving else 0.0
