@@ -12,18 +12,17 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Pose, PoseWithCovariance, Twist, TwistWithCovariance
+from geometry_msgs.msg import PoseWithCovariance, Twist, TwistWithCovariance
 from numpy.typing import NDArray
 
 from perception_fm.config import NodeConfig
 from perception_fm.ros.results import (
     base_header,
+    box_pose,
     by_distance,
     path_obstacle,
-    point,
     position_sigma_m,
     vector,
-    yaw_quaternion,
 )
 from perception_fm.types import Obstacle, PathState, PerceptionResult
 from perception_fm.visual.thing_colours import obstacle_name
@@ -111,8 +110,7 @@ def _known(sigma: FloatArray, otherwise: float) -> FloatArray:
 def _pose(item: Obstacle) -> PoseWithCovariance:
     yaw_sigma = item.yaw_sigma_rad if math.isfinite(item.yaw_sigma_rad) else math.pi
     sigma = np.append(_known(position_sigma_m(item), UNKNOWN_SIGMA), [math.pi, math.pi, yaw_sigma])
-    pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
-    return PoseWithCovariance(pose=pose, covariance=np.diag(sigma**2).ravel())
+    return PoseWithCovariance(pose=box_pose(item), covariance=np.diag(sigma**2).ravel())
 
 
 def _classification(item: Obstacle, is_wall: bool, kind: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import lru_cache
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -18,9 +19,10 @@ from visualization_msgs.msg import Marker, MarkerArray
 from perception_fm.config import NodeConfig
 from perception_fm.fakewall.finding import FakeWallFinding
 from perception_fm.ros.path_strip import path_points_m
-from perception_fm.ros.results import base_header, point, yaw_quaternion
+from perception_fm.ros.results import base_header, box_pose, point
 from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PathState, PerceptionResult
+from perception_fm.visual.pen import Colour
 from perception_fm.visual.thing_colours import is_structure, obstacle_colour, obstacle_name, speed_mps
 from perception_fm.visual.wall_evidence import standing_wall, words_of_depth, words_of_measurement
 
@@ -56,7 +58,7 @@ def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
     if wall is not None and result.fake_wall is not None:
         markers += _wall(blank, result.state, result.fake_wall, wall)
     for item in result.obstacles:
-        if np.isfinite(item.centre_base_m).all():
+        if all(map(math.isfinite, item.centre_base_m.tolist())):
             markers.append(_box(blank, item))
             if item.is_confirmed and not is_structure(item) and item is not wall:
                 markers.append(_label(blank, item))
@@ -146,13 +148,17 @@ def _of_obstacle(blank: Marker, item: Obstacle, namespace: str, kind: int) -> Ma
 
 def _box(blank: Marker, item: Obstacle) -> Marker:
     marker = _of_obstacle(blank, item, "obstacles", Marker.CUBE)
-    marker.pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
+    marker.pose = box_pose(item)
     length, width, height = (value if value > _THINNEST_M else _THINNEST_M for value in item.size_m.tolist())
     marker.scale = Vector3(x=length, y=width, z=height)
-    blue, green, red = (channel / 255.0 for channel in obstacle_colour(item))
-    opacity = _CONFIRMED_OPACITY if item.is_confirmed else _SUSPECTED_OPACITY
-    marker.color = ColorRGBA(r=red, g=green, b=blue, a=opacity)
+    marker.color = _paint(obstacle_colour(item), _CONFIRMED_OPACITY if item.is_confirmed else _SUSPECTED_OPACITY)
     return marker
+
+
+@lru_cache(maxsize=64)
+def _paint(colour: Colour, opacity: float) -> ColorRGBA:
+    blue, green, red = (channel / 255.0 for channel in colour)
+    return ColorRGBA(r=red, g=green, b=blue, a=opacity)
 
 
 def _label(blank: Marker, item: Obstacle) -> Marker:

@@ -14,7 +14,7 @@ import numpy as np
 
 from perception_fm.config import NodeConfig
 from perception_fm.ros.messages import time_message
-from perception_fm.ros.results import anomaly_flags, by_distance
+from perception_fm.ros.results import anomaly_flags, by_distance, half_yaw_rad
 from perception_fm.types import Obstacle, PerceptionResult
 from perception_fm.visual.thing_colours import obstacle_name
 
@@ -63,7 +63,7 @@ def _narrowed(number: float) -> float:
 
 def _numbers(item: Obstacle) -> tuple[float, ...]:
     """Those of the message after the name, in its order."""
-    half = 0.5 * item.yaw_rad if math.isfinite(item.yaw_rad) else 0.0
+    half = half_yaw_rad(item)
     sigma_x, *sigma_yz = item.position_sigma_m.tolist()
     return (
         item.class_probability, item.existence_probability,

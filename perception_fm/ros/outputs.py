@@ -93,8 +93,8 @@ def _dense(name: str, build: Callable[[Any, Header], Any]) -> Callable[[Publicat
 @dataclass(frozen=True)
 class Output:
     """One topic below `~/`; `build` gives its message, or None where this step has none. `heads`: it needs a model that
-    has all of them. `pack` gives the same message as bytes, where that is much faster. `is_picture`: drawn by OpenCV,
-    which mostly leaves the interpreter to others.
+    has all of them. `pack` gives the same message as bytes, where that is much faster. `is_beside`: made in a thread
+    of its own, beside what follows it in the table; for what OpenCV draws, which leaves the interpreter to others.
     """
 
     topic: str
@@ -102,7 +102,7 @@ class Output:
     build: Callable[[Publication], Any]
     heads: tuple[str, ...] = ()
     pack: Callable[[Publication], bytes] | None = None
-    is_picture: bool = False
+    is_beside: bool = False
 
 
 def _foreign() -> Iterator[Output]:
@@ -121,7 +121,7 @@ def _of_package(convert: Callable[..., Any], package: Any, publication: Publicat
 
 _FOREIGN = tuple(_foreign())
 
-# Those that machines wait for come first. Pictures are drawn beside what follows them.
+# Those that planners wait for come first. The overlay takes as long as all that follow it, and is made beside them.
 OUTPUTS: tuple[Output, ...] = (
     Output("fake_wall", FakeWallReport, lambda p: fake_wall_report(p.step.result, p.config)),
     Output("free_space", FreeSpace, lambda p: free_space(p.step.result, p.config)),
@@ -130,12 +130,11 @@ OUTPUTS: tuple[Output, ...] = (
         pack=lambda p: obstacle_bytes(p.step.result, p.config),
     ),
     Output("status", PerceptionStatus, _status),
+    Output("overlay", Image, _overlay, is_beside=True),
     Output("obstacles/scan", LaserScan, lambda p: obstacle_scan(p.step.result, p.config)),
     Output("obstacles/points", PointCloud2, lambda p: marking_cloud(p.step.result, p.config)),
     Output("free_space/grid", OccupancyGrid, lambda p: grid_message(p.step.result, p.config)),
     *_FOREIGN,
-    Output("overlay", Image, _overlay, is_picture=True),
-    Output("birds_eye", Image, _birds_eye, is_picture=True),
     Output("markers", MarkerArray, lambda p: marker_array(p.step.result, p.config)),
     Output("depth/image", Image, _dense("depth_m", depth_message), ("depth",)),
     Output("depth/camera_info", CameraInfo, _dense("camera", grid_camera_info), ("depth",)),
@@ -144,6 +143,7 @@ OUTPUTS: tuple[Output, ...] = (
     Output("segmentation/confidence", Image, _dense("confidence", mono_message), ("confidence",)),
     Output("normals/image", Image, _dense("normals", normals_message), ("normals",)),
     Output("points", PointCloud2, _points, ("depth", "label")),
+    Output("birds_eye", Image, _birds_eye),
 )
 
 

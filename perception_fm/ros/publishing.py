@@ -26,28 +26,28 @@ class Publishers:
             (output, node.create_publisher(output.message_type, f"~/{output.topic}", qos))
             for output in outputs_for(heads)
         ]
-        self._draughtsman = ThreadPoolExecutor(1, "pictures")
+        self._second = ThreadPoolExecutor(1, "publishing")
         self._label_info = self._latch_label_info() if "label" in heads else None
 
     def publish(self, publication: Publication) -> None:
         """Sends what this frame has for every topic with a subscriber, in the order of the table of outputs.
 
-        Pictures are drawn in a thread of their own, while this one makes what follows them; all have left on return.
+        What is made beside others is made in a second thread, while this one goes on; all have left on return.
         """
         with self._lock:
-            drawn = []
+            begun = []
             try:
                 for output, publisher in self._publishers:
                     if not publisher.get_subscription_count():
                         continue
-                    if output.is_picture:
-                        drawn.append(self._draughtsman.submit(_send, output, publisher, publication))
+                    if output.is_beside:
+                        begun.append(self._second.submit(_send, output, publisher, publication))
                     else:
                         _send(output, publisher, publication)
             finally:
-                wait(drawn)
-            for picture in drawn:
-                picture.result()
+                wait(begun)
+            for one in begun:
+                one.result()
 
     def _latch_label_info(self) -> Publisher | None:
         """Names of the labels for whoever comes later too; None where vision_msgs is not installed."""
@@ -61,7 +61,7 @@ class Publishers:
     def close(self) -> None:
         """Ends all publishers."""
         with self._lock:
-            self._draughtsman.shutdown()
+            self._second.shutdown()
             for _, publisher in self._publishers:
                 self._node.destroy_publisher(publisher)
             self._publishers = []

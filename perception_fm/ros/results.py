@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from geometry_msgs.msg import Point, Point32, Polygon, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Point, Point32, Polygon, Pose, Vector3
 from std_msgs.msg import Header
 
 from perception_fm.config import NodeConfig
@@ -181,10 +181,18 @@ def perception_status(
     )
 
 
-def yaw_quaternion(yaw_rad: float) -> Quaternion:
-    """Turn about base z; an unknown yaw is none."""
-    half = 0.5 * yaw_rad if math.isfinite(yaw_rad) else 0.0
-    return Quaternion(x=0.0, y=0.0, z=math.sin(half), w=math.cos(half))
+def half_yaw_rad(item: Obstacle) -> float:
+    """Half of the turn about base z, as quaternions have it; an unknown yaw is none."""
+    return 0.5 * item.yaw_rad if math.isfinite(item.yaw_rad) else 0.0
+
+
+def box_pose(item: Obstacle) -> Pose:
+    """Middle and turn of its box."""
+    pose = Pose()  # one made of its parts would make them twice
+    place, turn, half = pose.position, pose.orientation, half_yaw_rad(item)
+    place.x, place.y, place.z = item.centre_base_m.tolist()
+    turn.z, turn.w = math.sin(half), math.cos(half)
+    return pose
 
 
 def position_sigma_m(item: Obstacle) -> FloatArray:
@@ -219,7 +227,7 @@ def _obstacle(item: Obstacle) -> ObstacleMessage:
     message.id, message.class_id, message.class_name = item.obstacle_id, item.class_id, obstacle_name(item)
     message.is_confirmed, message.is_in_path = bool(item.is_confirmed), bool(item.is_in_path)
     message.provenance = int(item.provenance)
-    message.pose = Pose(position=point(item.centre_base_m), orientation=yaw_quaternion(item.yaw_rad))
+    message.pose = box_pose(item)
     message.position_sigma_m = vector(position_sigma_m(item))
     for name in _OBSTACLE_VECTORS:
         setattr(message, name, vector(getattr(item, name)))

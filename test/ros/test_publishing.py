@@ -1,4 +1,4 @@
-"""What is published leaves in order, pictures beside it, and nothing fails in silence."""
+"""What is published leaves in order, pictures beside the rest, and nothing fails in silence."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_picture_is_drawn_beside_what_follows_it_and_has_left_on_return(monkeypa
         next_has_left.set()
         return String(data="message")
 
-    picture = Output("picture", String, draw, is_picture=True)
+    picture = Output("picture", String, draw, is_beside=True)
     publishers, node = publishers_of(monkeypatch, picture, Output("message", String, build))
     publishers.publish(PUBLICATION)
     assert sorted(node.sent) == ["message", "picture"]
@@ -71,7 +71,7 @@ def test_picture_that_fails_raises_after_all_others_have_left(monkeypatch):
     def fail(publication):
         raise ValueError("no ink")
 
-    picture = Output("picture", String, fail, is_picture=True)
+    picture = Output("picture", String, fail, is_beside=True)
     publishers, node = publishers_of(monkeypatch, picture, Output("a", String, lambda p: String(data="a")))
     with pytest.raises(ValueError, match="no ink"):
         publishers.publish(PUBLICATION)
