@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -30,8 +31,8 @@ def command(ctx: click.Context, output: Path, bag: Path, model: str | None) -> N
     """Play the shipped clip to the live node over DDS, check its answers, and write a report of the clip.
 
     A car drives at a wall that is painted as the street behind it; from afar the bundled model's depth believes the
-    picture, the geometry does not. Exit status 1 when the node answered nothing, or claimed something at a time that no
-    image has.
+    picture, the geometry does not: the report shows both. Exit status 1 when the node answered nothing, or claimed
+    something at a time that no image has.
     """
     # A demo must not publish images and a clock into a vehicle's own ROS graph.
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
@@ -54,9 +55,24 @@ def command(ctx: click.Context, output: Path, bag: Path, model: str | None) -> N
     click.echo("lock-step run of the same clip:")
     for line in summary_lines(document["summary"]):
         click.echo(f"  {line}")
+    for line in contradiction_lines(document["summary"]["contradiction"]):
+        click.echo(f"  {line}")
     click.echo(f"report: {(output / 'report.html').resolve()}")
     if not answers.answered_ns or answers.foreign_claims:
         ctx.exit(EXIT_CHECK_FAILED)
+
+
+def contradiction_lines(contradiction: Mapping[str, Any] | None) -> list[str]:
+    """What the network's depth and the motion say of the thing in the path where they differ most, for a terminal."""
+    if contradiction is None:
+        return ["depth at the obstacle: the network says none"]
+    known = contradiction
+    measured = f"{known['distance_m']:.1f} +- {known['distance_sigma_m']:.1f} m, {known['ttc_s']:.1f} s away"
+    ratio = f"log ratio {known['log_ratio']:.1f}, named FAKE_WALL from {known['named_from']:.1f} on"
+    return [
+        f"depth at the obstacle: the network says {known['learned_depth_m']:.0f} m, measured {measured}",
+        f"state there: {known['state']} ({ratio}); both stop the vehicle",
+    ]
 
 
 def live_lines(answers: LiveAnswers) -> list[str]:
@@ -80,6 +96,7 @@ def live_lines(answers: LiveAnswers) -> list[str]:
             f"obstacle: first confirmed at {obstacle.distance_m:.1f} +- {obstacle.distance_sigma_m:.1f} m, "
             f"time to contact {obstacle.ttc_s:.1f} s, {after_s:.1f} s into the clip"
         )
+    lines += [f"wall: {words}" for words in answers.strongest_claim()]
     lines.append(f"network: {answers.network()}")
     free_m = [answers.outputs["free_space"][stamp].verified_free_distance_m for stamp in answered]
     lines.append(f"verified free: median {np.median(free_m):.1f} m")

@@ -1,4 +1,6 @@
-"""The frames of a run that a person should see: the first alarm, the nearest obstacle, some spread over time."""
+"""The frames of a run that a person should see: the first alarm, the nearest obstacle, where depth and motion differ
+most, some spread over time.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,8 @@ class KeyFrames:
         self._first: KeyFrame | None = None
         self._nearest: KeyFrame | None = None
         self._nearest_m = np.inf
+        self._denied: KeyFrame | None = None
+        self._denied_ratio = 0.0
         self._spread: list[KeyFrame] = []
         self._stride = 1
 
@@ -44,6 +48,10 @@ class KeyFrames:
         if distances_m and min(distances_m) < self._nearest_m:
             self._nearest_m = min(distances_m)
             self._nearest = self._frame(index, record, "nearest obstacle", picture)
+        wall = record.get("wall")
+        if wall is not None and np.isfinite(wall["learned_depth_m"]) and wall["log_ratio"] > self._denied_ratio:
+            self._denied_ratio = wall["log_ratio"]
+            self._denied = self._frame(index, record, "depth and measurement differ most", picture)
         if index % self._stride == 0:
             self._spread.append(self._frame(index, record, "", picture))
             if len(self._spread) > _MOST_SPREAD:
@@ -53,7 +61,7 @@ class KeyFrames:
     def chosen(self) -> list[KeyFrame]:
         """The frames in the order of time, each once."""
         by_index = {frame.index: frame for frame in self._spread}
-        for special in (self._nearest, self._first):
+        for special in (self._nearest, self._denied, self._first):
             if special is not None:
                 by_index[special.index] = special
         return [by_index[index] for index in sorted(by_index)]

@@ -16,6 +16,8 @@ import numpy as np
 
 from perception_fm.dense import CITYSCAPES_CLASSES, ModelState
 from perception_fm.errors import PerceptionError
+from perception_fm.fakewall.finding import FakeWallFinding
+from perception_fm.fakewall.sequential import NAME
 from perception_fm.types import Obstacle, PathState, PerceptionResult
 
 SCHEMA_VERSION = 2
@@ -36,7 +38,27 @@ def frame_record(result: PerceptionResult) -> dict[str, Any]:
         "scale_source": result.scale_source.value,
         "track_count": 0 if result.motion is None else len(result.motion),
         "obstacles": [_obstacle_record(obstacle) for obstacle in result.obstacles],
+        "wall": _wall_record(result.fake_wall),
         "latency_ms": dict(result.latency_ms),
+    }
+
+
+def _wall_record(finding: FakeWallFinding | None) -> dict[str, Any] | None:
+    """What is said about the confirmed thing in the path, None without one."""
+    if finding is None or finding.obstacle_id not in finding.by_track:
+        return None
+    claimed = finding.claimed
+    return {
+        "id": finding.obstacle_id,
+        "distance_m": finding.distance_m,
+        "distance_sigma_m": finding.distance_sigma_m,
+        "ttc_s": finding.ttc_s,
+        "learned_depth_m": claimed.learned_m,
+        "log_ratio": claimed.log_ratio,
+        "evidence": {
+            one.cue.name.lower(): {"log_ratio": one.log_likelihood_ratio, "says": one.description}
+            for one in claimed.evidence if one.is_available
+        },
     }
 
 
@@ -122,6 +144,7 @@ def summarise(frames: Sequence[Mapping[str, Any]], refused: Mapping[str, int] | 
         "median_verified_free_distance_moving_m": float(np.median(moving)) if moving else math.nan,
         "alarm": _alarm_summary(frames),
         "confirmed_obstacles": _obstacle_summaries(frames),
+        "contradiction": _contradiction_summary(frames),
         "latency_ms": _latency_summary(frames),
         "reasons": dict(Counter(reason for frame in frames for reason in frame["reasons"]).most_common()),
         "refused_inputs": dict(refused or {}),
@@ -140,6 +163,17 @@ def _alarm_summary(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None
         "frames": len(alarms),
         "held_share": len(alarms) / between,
     }
+
+
+def _contradiction_summary(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The frame in which the learned depth contradicts the confirmed thing in the path most; None if it is silent."""
+    told = [frame for frame in frames if frame.get("wall") and math.isfinite(frame["wall"]["learned_depth_m"])]
+    if not told:
+        return None
+    most = max(told, key=lambda frame: float(frame["wall"]["log_ratio"]))
+    names = ("distance_m", "distance_sigma_m", "ttc_s", "learned_depth_m", "log_ratio")
+    known = {name: most["wall"][name] for name in names}
+    return {"stamp_ns": most["stamp_ns"], "state": most["state"], **known, "named_from": NAME}
 
 
 def _obstacle_summaries(frames: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

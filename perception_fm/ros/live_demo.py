@@ -26,7 +26,7 @@ from perception_fm.ros.messages import stamp_ns
 from perception_fm.ros.node_process import NODE_NAME, NodeProcess
 from perception_fm.ros.replay import BagReplay, ReplayOptions
 from perception_fm.ros.transport import use_image_transport
-from perception_fm_msgs.msg import FakeWallReport, FreeSpace, ObstacleArray, PerceptionStatus
+from perception_fm_msgs.msg import FakeWallEvidence, FakeWallReport, FreeSpace, ObstacleArray, PerceptionStatus
 
 OUTPUT_TYPES = {
     "fake_wall": FakeWallReport,
@@ -90,6 +90,19 @@ class LiveAnswers:
             return "none, geometry only"
         last = statuses[-1]
         return f"{last.model} in {last.backend}, {last.precision}, median {np.nanmedian(spent_ms):.0f} ms a frame"
+
+    def strongest_claim(self) -> list[str]:
+        """Where the learned depth contradicts the thing in the path most: what the report of that frame says."""
+        told = [
+            (one.log_likelihood_ratio, report, one)
+            for report in self.outputs["fake_wall"].values()
+            for one in report.evidence
+            if one.cue == FakeWallEvidence.CUE_DEPTH_CONTRADICTION and one.is_available
+        ]
+        if not told:
+            return []
+        _, report, claim = max(told, key=lambda item: item[0])
+        return [f"measured at {report.distance_m:.1f} m, time to contact {report.ttc_s:.1f} s; {claim.description}"]
 
     def first_confirmed(self) -> tuple[int, Any] | None:
         """Stamp and message of the first obstacle that is confirmed in the path, the nearest one of that frame."""

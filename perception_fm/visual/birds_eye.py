@@ -47,8 +47,13 @@ _PALETTE[FREE], _PALETTE[OCCUPIED] = _FREE_COLOUR, _OCCUPIED_COLOUR
 _UNKNOWN_BYTE = 255
 
 
-def draw_birds_eye(result: PerceptionResult, config: PerceptionConfig, size_px: int = SIZE_PX) -> Image:
-    """A new (size_px, size_px, 3) BGR picture of the base frame: forward is up, left is left."""
+def draw_birds_eye(
+    result: PerceptionResult, config: PerceptionConfig, size_px: int = SIZE_PX, width_px: int | None = None
+) -> Image:
+    """A new (size_px, size_px, 3) BGR picture of the base frame: forward is up, left is left.
+
+    With `width_px`, only so much of its middle.
+    """
     view = _View.of(result, size_px)
     pen = Pen(view.ground(result.grid))
     _draw_rings(pen, view)
@@ -57,6 +62,9 @@ def draw_birds_eye(result: PerceptionResult, config: PerceptionConfig, size_px: 
     _draw_strip(pen, view, result, config)
     _draw_obstacles(pen, view, result)
     _draw_vehicle(pen, view, result, config)
+    if width_px is not None:
+        aside = max(0, (size_px - width_px) // 2)
+        pen = Pen(np.ascontiguousarray(pen.image[:, aside : aside + width_px]))
     _draw_legend(pen)
     return pen.image
 

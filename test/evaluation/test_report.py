@@ -99,6 +99,14 @@ def test_key_frames_hold_the_first_alarm_and_the_nearest_with_their_own_pictures
         assert abs(int(pixel) - frame.index % 256) <= 2  # JPEG rounds
 
 
+def test_key_frames_hold_the_one_where_depth_and_measurement_differ_most(make_result: MakeResult) -> None:
+    records = [frame_record(make_result(n)) for n in range(100)]
+    for number, ratio, learned_m in ((31, 2.0, 50.0), (37, 4.0, 61.0), (41, 9.0, np.nan), (43, -3.0, 20.0)):
+        records[number]["wall"] = {"log_ratio": ratio, "learned_depth_m": learned_m}
+    (frame,) = (one for one in offer_all(records).chosen() if one.why)
+    assert (frame.index, frame.why) == (37, "depth and measurement differ most")
+
+
 @pytest.mark.parametrize("count", [1, 8, 9, 500])
 def test_key_frames_spread_evenly_whatever_the_length(make_result: MakeResult, count: int) -> None:
     record = frame_record(make_result())

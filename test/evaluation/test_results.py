@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from perception_fm.errors import PerceptionError
 from perception_fm.evaluation.results import RunResult, frame_record, strict, summarise, write_json
+from perception_fm.fakewall.finding import Contradiction, Cue, Evidence, FakeWallFinding
 from perception_fm.types import Mode, PathState, PerceptionResult
 
 MakeResult = Callable[..., PerceptionResult]
@@ -108,3 +111,34 @@ def test_summary_of_no_frames() -> None:
 def test_every_state_has_a_record(make_result: MakeResult) -> None:
     for state in PathState:
         assert frame_record(make_result(state=state, verified_free_distance_m=10.0))["state"] == state.name
+
+
+def wall_frame(make_result: MakeResult, number: int, ratio: float, learned_m: float) -> dict[str, Any]:
+    result = make_result(number, 42.0)
+    evidence = (
+        Evidence(Cue.DEPTH_CONTRADICTION, True, ratio, 1.0, 0.1, 0.5, "1", "learned depth 61 m there"),
+        Evidence(Cue.SEMANTICS),
+    )
+    claimed = Contradiction(False, ratio, evidence=evidence, learned_m=learned_m)
+    finding = FakeWallFinding(
+        PathState.OBSTACLE, obstacle_id=1, distance_m=42.0, distance_sigma_m=0.5, ttc_s=3.5, by_track={1: claimed}
+    )
+    return frame_record(dataclasses.replace(result, fake_wall=finding))
+
+
+def test_what_is_claimed_of_the_wall_is_in_the_record(make_result: MakeResult) -> None:
+    record = wall_frame(make_result, 3, 4.0, 61.0)["wall"]
+    assert (record["distance_m"], record["learned_depth_m"], record["log_ratio"]) == (42.0, 61.0, 4.0)
+    assert record["evidence"] == {"depth_contradiction": {"log_ratio": 4.0, "says": "learned depth 61 m there"}}
+    assert frame_record(make_result(3))["wall"] is None
+
+
+def test_the_strongest_contradiction_is_summarised(make_result: MakeResult) -> None:
+    frames = [
+        wall_frame(make_result, number, ratio, learned_m)
+        for number, (ratio, learned_m) in enumerate(((1.0, 50.0), (4.0, 61.0), (9.0, math.nan), (2.0, 70.0)))
+    ]
+    most = summarise(frames)["contradiction"]
+    assert (most["stamp_ns"], most["learned_depth_m"], most["log_ratio"]) == (frames[1]["stamp_ns"], 61.0, 4.0)
+    assert most["state"] == frames[1]["state"]
+    assert summarise([frame_record(make_result(3))])["contradiction"] is None

@@ -11,12 +11,20 @@ from rclpy.serialization import serialize_message
 
 from perception_fm.bags.writer import BagWriter
 from perception_fm.cli import EXIT_CHECK_FAILED, main
-from perception_fm.cli.demo import CLIP, live_lines
+from perception_fm.cli.demo import CLIP, contradiction_lines, live_lines
 from perception_fm.errors import PerceptionError
 from perception_fm.ros import live_demo
 from perception_fm.ros.live_demo import LiveAnswers, play_to_live_node
 from perception_fm.ros.node_process import NodeProcess
-from perception_fm_msgs.msg import FakeWallReport, FreeSpace, Obstacle, ObstacleArray, PerceptionStatus, StageLatency
+from perception_fm_msgs.msg import (
+    FakeWallEvidence,
+    FakeWallReport,
+    FreeSpace,
+    Obstacle,
+    ObstacleArray,
+    PerceptionStatus,
+    StageLatency,
+)
 
 
 def answers_for(stamps: list[int], played: list[int], **changes: Any) -> LiveAnswers:
@@ -59,6 +67,34 @@ def test_first_confirmed_obstacle_is_told_with_its_time() -> None:
     assert "median 20 ms" in text
 
 
+def test_the_strongest_claim_of_the_depth_is_told() -> None:
+    answers = answers_for([10, 20, 30], played=[10, 20, 30])
+    assert answers.strongest_claim() == []
+    for stamp, ratio in ((10, 1.0), (20, 4.0), (30, 2.0)):
+        report = answers.outputs["fake_wall"][stamp]
+        report.distance_m, report.ttc_s = float(stamp), 0.1 * stamp
+        kind = FakeWallEvidence.CUE_DEPTH_CONTRADICTION
+        words = f"learned depth {3 * stamp} m there"
+        report.evidence = [
+            FakeWallEvidence(cue=kind, is_available=True, log_likelihood_ratio=ratio, description=words),
+            FakeWallEvidence(cue=FakeWallEvidence.CUE_SEMANTICS, is_available=True, log_likelihood_ratio=9.0),
+        ]
+    answers.outputs["fake_wall"][30].evidence[0].is_available = False
+    line = "wall: measured at 20.0 m, time to contact 2.0 s; learned depth 60 m there"
+    assert line in live_lines(answers)
+
+
+def test_the_contradiction_is_told_whatever_the_state_is() -> None:
+    known = {
+        "state": "OBSTACLE", "distance_m": 42.0, "distance_sigma_m": 0.6, "ttc_s": 3.7, "learned_depth_m": 61.4,
+        "log_ratio": 4.9, "named_from": 6.91,
+    }  # fmt: skip
+    first, second = contradiction_lines(known)
+    assert first == "depth at the obstacle: the network says 61 m, measured 42.0 +- 0.6 m, 3.7 s away"
+    assert second == "state there: OBSTACLE (log ratio 4.9, named FAKE_WALL from 6.9 on); both stop the vehicle"
+    assert contradiction_lines(None) == ["depth at the obstacle: the network says none"]
+
+
 def test_network_is_told_with_its_time() -> None:
     answers = answers_for([10, 20], played=[10, 20], network_ms=[12.0])
     assert "network: mine in onnxruntime, fp32, median 12 ms a frame" in live_lines(answers)
@@ -83,7 +119,7 @@ def test_silence_and_foreign_claims_fail_the_demo(
 
 EMPTY_SUMMARY = {
     "frames": 1, "duration_s": 0.0, "state_counts": {"UNVERIFIED": 1}, "moving_frames": 0, "alarm": None,
-    "refused_inputs": {}, "latency_ms": {},
+    "refused_inputs": {}, "latency_ms": {}, "contradiction": None,
 }
 
 
