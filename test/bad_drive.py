@@ -179,6 +179,9 @@ class Answer:
     wall_m: float
     motion: Motion
 
+    def __str__(self) -> str:
+        return f"at {self.time_s:.1f} s, {self.wall_m:.1f} m before the wall"
+
     @property
     def confirmed(self) -> list[Obstacle]:
         """What is said to stand in the path."""
@@ -233,30 +236,51 @@ def first_confirmed_m(given: Sequence[Answer]) -> float:
     return next((one.wall_m for one in given if one.confirmed), 0.0)
 
 
-def wrong_answers(given: Sequence[Answer], has_wall: bool, scale: float = 1.0, tolerance: float = 0.1) -> list[str]:
-    """Whatever was said with confidence and is not so; to say nothing is never wrong.
+def wrong_answers(given: Sequence[Answer], has_wall: bool, scale: float = 1.0) -> list[str]:
+    """Whatever is said with confidence and is not so; what is not known is not wrong.
 
-    `scale`: what a metre of the odometry is too long by; times to contact must be right all the same.
+    `scale`: lengths may be too long by this factor; times to contact must be right all the same.
     """
+    if has_wall:
+        return [*wrong_distances(given, scale), *wrong_times(given), *free_beyond_the_wall(given)]
+    return [
+        f"{one}: {one.result.state.name} at {[item.distance_m for item in one.confirmed]} on free road"
+        for one in given
+        if one.confirmed or one.result.state not in (PathState.UNVERIFIED, PathState.FREE_VERIFIED)
+    ]
+
+
+def wrong_distances(given: Sequence[Answer], scale: float = 1.0) -> list[str]:
+    """What is confirmed in the path elsewhere than within 10% of the wall."""
+    return [
+        f"{one}: {item.distance_m:.1f} m"
+        for one in given
+        for item in one.confirmed
+        if abs(item.distance_m / (scale * one.wall_m) - 1.0) > 0.1
+    ]
+
+
+def wrong_times(given: Sequence[Answer]) -> list[str]:
+    """Times to contact that are off by more than 10%, at the mean speed of the window that they are of."""
+    return [
+        f"{one}: {item.ttc_s:.2f} s"
+        for one in given
+        for item in one.confirmed
+        if abs(item.ttc_s * one.closing_mps(_window_s(item)) / one.wall_m - 1.0) > 0.1
+    ]
+
+
+def _window_s(item: Obstacle) -> float:
+    return item.window_s if math.isfinite(item.window_s) else STEP_S
+
+
+def free_beyond_the_wall(given: Sequence[Answer]) -> list[str]:
+    """Road that is called free where it cannot be seen."""
     wrong = []
     for one in given:
-        result, said = one.result, f"at {one.time_s:.1f} s, {one.wall_m:.1f} m before the wall: "
-        if not has_wall:
-            if one.confirmed or result.state not in (PathState.UNVERIFIED, PathState.FREE_VERIFIED):
-                wrong.append(f"{said}{result.state.name} {[item.distance_m for item in one.confirmed]} on free road")
-            continue
-        reach_m = [result.verified_free_distance_m, *(_free_reach_m(result) if result.sweep is not None else ())]
-        if max(reach_m) > one.wall_m:
-            wrong.append(f"{said}free to {max(reach_m):.1f} m")
-        for item in one.confirmed:
-            if abs(item.distance_m / (scale * one.wall_m) - 1.0) > tolerance:
-                wrong.append(f"{said}{result.state.name} at {item.distance_m:.1f} m")
-            window_s = item.window_s if math.isfinite(item.window_s) else STEP_S
-            if abs(item.ttc_s * one.closing_mps(window_s) / one.wall_m - 1.0) > tolerance:
-                wrong.append(f"{said}{result.state.name} in {item.ttc_s:.2f} s")
+        sweep, reach_m = one.result.sweep, one.result.verified_free_distance_m
+        if sweep is not None:
+            reach_m = max([reach_m, *sweep.distance_m[sweep.is_free].tolist()])
+        if reach_m > one.wall_m:
+            wrong.append(f"{one}: free to {reach_m:.1f} m")
     return wrong
-
-
-def _free_reach_m(result: PerceptionResult) -> list[float]:
-    assert result.sweep is not None
-    return result.sweep.distance_m[result.sweep.is_free].tolist()

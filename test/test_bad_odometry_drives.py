@@ -1,5 +1,6 @@
 """Odometry that is wrong, late, slow or missing: at a painted wall, with a network that sees nothing but road and sky,
-and on free road, by geometry alone. Nothing wrong is said, and usual errors cost less than 5% of the range."""
+and on free road, by geometry alone. Nothing wrong is said, and usual errors cost less than 5% of the range in
+this street."""
 
 from __future__ import annotations
 
