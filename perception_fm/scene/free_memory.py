@@ -55,29 +55,24 @@ class FreeSpaceMemory:
         if odom_from_base is None:
             self.reset()
             odom_from_base = RigidTransform.identity()
-        self._move_window(odom_from_base.translation_m)
-        self._fade(dt_s)
+        self._move_and_fade(odom_from_base.translation_m, dt_s)
         for polar, foot_m in views:
             self._add(polar, foot_m, odom_from_base)
         return self._snapshot(odom_from_base, self._blind(views))
 
-    def _move_window(self, position_m: FloatArray) -> None:
-        """Keeps the vehicle in the middle; cells that leave are forgotten."""
+    def _move_and_fade(self, position_m: FloatArray, dt_s: float) -> None:
+        """Keeps the vehicle in the middle; cells that leave the window are forgotten, the others fade."""
         corner = tuple(math.floor(float(one) / self._resolution_m) - self._half for one in position_m[:2])
-        if self._corner is not None and corner != self._corner:
-            moved = np.zeros_like(self._odds)
-            (to_x, from_x), (to_y, from_y) = (
-                _kept(now - before, len(moved)) for now, before in zip(corner, self._corner)
-            )
-            moved[to_y, to_x] = self._odds[from_y, from_x]
-            self._odds = moved
-        self._corner = (corner[0], corner[1])
-
-    def _fade(self, dt_s: float) -> None:
+        before, moved = self._odds, np.zeros_like(self._odds)
+        (to_x, from_x), (to_y, from_y) = (
+            _kept(now - then, len(moved)) for now, then in zip(corner, self._corner or corner)
+        )
         free, occupied = (math.exp(-dt_s / one) for one in (_FREE_MEMORY_S, _OCCUPIED_MEMORY_S))
-        # What is positive fades with the one factor, what is negative with the other.
-        positive = cv2.max(self._odds, 0.0)
-        cv2.addWeighted(self._odds, free, positive, occupied - free, 0.0, dst=self._odds)
+        kept = before[from_y, from_x]
+        if kept.size:
+            # What is positive fades with the one factor, what is negative with the other.
+            moved[to_y, to_x] = cv2.addWeighted(kept, free, cv2.max(kept, 0.0), occupied - free, 0.0)
+        self._odds, self._corner = moved, (corner[0], corner[1])
 
     def _add(self, polar: PolarFreeSpace, foot_m: FloatArray, odom_from_base: RigidTransform) -> None:
         """Adds the inverse sensor model of one camera's sectors; an occupied cell wins over a free one."""

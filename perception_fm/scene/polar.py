@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,13 +70,10 @@ def polar_free_space(
     width, bearings = _bearings(points, base_from_camera)
     ranges = np.arange(STEP_M, max_range_m + 0.5 * STEP_M, STEP_M)
     surface, confidence = _seen(points, ranges, *_ground_rays(bearings, ground, base_from_camera))
-    is_standing = points.surface == Surface.STANDING
-    is_solid = is_standing | (points.surface == Surface.EDGE)
     sectors = _Sectors(bearings, width, 0.5 / points.camera.fx, _ground_rays(_AXES_RAD, ground, base_from_camera)[1])
-    obstacle = sectors.nearest((points if standing is None else standing).points_m[is_standing])
-    beside = _beside(
-        np.minimum(obstacle, sectors.nearest((points if standing is None else standing).points_m[is_solid]))
-    )
+    solid_m = (points if standing is None else standing).points_m
+    obstacle = sectors.nearest(solid_m[points.surface == Surface.STANDING])
+    beside = _beside(np.minimum(obstacle, sectors.nearest(solid_m[points.surface == Surface.EDGE])))
 
     is_shown = surface != _OUTSIDE
     first, steps = np.argmax(is_shown, axis=1), np.arange(len(ranges))
@@ -134,13 +132,16 @@ def _seen(
     """Surface and confidence (B, R) of the cells where the ground is seen at ranges (R,) along directions (B, 3)."""
     camera = points.camera
     # Column and row by depth, and depth, are linear in the range.
-    project = np.array([[camera.fx, 0.0, camera.cx + 0.5], [0.0, camera.fy, camera.cy + 0.5], [0.0, 0.0, 1.0]])
+    project = np.array([[camera.fx, 0.0, camera.cx], [0.0, camera.fy, camera.cy], [0.0, 0.0, 1.0]])
     column, row, depth = (project @ foot_m)[:, None, None] + (project @ directions.T)[..., None] * ranges_m
-    with np.errstate(divide="ignore", invalid="ignore"):
-        column, row = column / depth, row / depth
-    is_inside = (depth > 0.0) & (column >= 0.0) & (column < camera.width) & (row >= 0.0) & (row < camera.height)
-    cell = np.where(is_inside, np.floor(row) * camera.width + np.floor(column), 0.0).astype(np.intp)
-    return np.where(is_inside, points.surface.ravel()[cell], np.uint8(_OUTSIDE)), points.confidence.ravel()[cell]
+    inverse = 1.0 / np.where(depth > 0.0, depth, np.inf)  # what lies behind is seen nowhere
+    column = np.where(depth > 0.0, column * inverse, -1.0).astype(np.float32)
+    row = (row * inverse).astype(np.float32)
+    surface, confidence = (
+        np.asarray(cv2.remap(values, column, row, cv2.INTER_NEAREST, None, cv2.BORDER_CONSTANT, otherwise))
+        for values, otherwise in ((points.surface, _OUTSIDE), (points.confidence, 0))
+    )
+    return surface, confidence
 
 
 def _beside(obstacle_m: FloatArray) -> FloatArray:
