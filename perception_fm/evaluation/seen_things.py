@@ -135,8 +135,13 @@ def thing_of_box(
 
 
 def is_called_free(thing: TrueThing, grid: FreeSpaceGrid, foot_m: FloatArray) -> bool:
-    """Whether the nearest point of a thing lies in a free cell; `foot_m` (2,) of the camera, base frame."""
-    place = foot_m + thing.extent.near_point_m
+    """Whether free space goes on into a thing; `foot_m` (2,) of the camera, base frame.
+
+    Asked a cell's length behind its nearest point, where the thing is or hides the ground: the cell of the point itself
+    may show road before the thing.
+    """
+    near_m = thing.extent.near_m
+    place = foot_m + thing.extent.near_point_m * ((near_m + grid.resolution_m) / near_m)
     column, row = np.floor((place - np.array(grid.origin_m)) / grid.resolution_m).astype(int)
     rows, columns = grid.cells.shape
     return bool(0 <= row < rows and 0 <= column < columns and grid.cells[row, column] == FREE)

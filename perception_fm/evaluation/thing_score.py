@@ -27,7 +27,7 @@ THING_DEFINITION = (
     "median, median of the absolute value, and its 90% quantile. average_precision: scored by existence_probability. "
     "false_share: false ones of all that were found. "
     "small: things whose highest visible point is less than 0.6 m over the ground; heights: by the same height and by "
-    "distance; called_free_share: of things whose nearest point lies in a cell that is called free."
+    "distance; called_free_share: of things with a free cell a cell's length behind their nearest point."
 )
 
 
@@ -51,7 +51,7 @@ class ThingScore:
     def add(
         self, true: Sequence[TrueThing], found: Sequence[FoundThing], matching: Matching, called_free: Sequence[bool]
     ) -> dict[str, Any]:
-        """The counts of one frame; `called_free`: of each true thing, whether its nearest point is called free."""
+        """The counts of one frame; `called_free`: of each true thing, whether free space goes on into it."""
         paired = {pair.true: pair for pair in matching.pairs}
         for index, (thing, is_free) in enumerate(zip(true, called_free, strict=True)):
             if thing.is_wanted:

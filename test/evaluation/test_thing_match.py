@@ -129,9 +129,9 @@ def test_recall_and_denial_of_low_things_by_height_and_distance() -> None:
 
 
 @pytest.mark.parametrize(("state", "is_free"), [(FREE, True), (OCCUPIED, False), (UNKNOWN, False)])
-def test_thing_is_called_free_where_its_nearest_point_is(state: int, is_free: bool) -> None:
-    grid = empty_grid()
-    cells = grid.cells.copy()
+def test_thing_is_called_free_where_free_space_goes_on_into_it(state: int, is_free: bool) -> None:
+    cells = empty_grid().cells.copy()
+    cells[40, :80] = FREE  # road up to x 20
     cells[40, 80] = state  # from y 0 and x 20 on
-    assert is_called_free(true(18.1, y=0.1, width_m=0.3), empty_grid(cells), np.array([2.0, 0.0])) is is_free
+    assert is_called_free(true(17.9, y=0.1, width_m=0.3), empty_grid(cells), np.array([2.0, 0.0])) is is_free
     assert not is_called_free(true(80.0), empty_grid(np.full_like(cells, FREE)), np.zeros(2))
