@@ -36,7 +36,7 @@ def obstacle_scan(result: PerceptionResult, config: NodeConfig) -> LaserScan:
     """
     grid = unknown_grid(1.0, 0.5, np.zeros(2)) if result.grid is None else result.grid
     reach_m = _reach_m(grid)
-    sectors = sectors_of(grid, (0.0, 0.0), _view_rad(result), reach_m)
+    sectors = sectors_of(grid, (0.0, 0.0), _view_rad(result), reach_m, has_confidence=False)
     step_rad = sectors.width_rad / _BEAMS
     first_rad = float(sectors.bearing_rad[0]) - 0.5 * sectors.width_rad + 0.5 * step_rad
     cells_m, free_m = (

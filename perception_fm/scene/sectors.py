@@ -47,11 +47,16 @@ class FreeSpaceSectors:
 
 
 def sectors_of(
-    grid: FreeSpaceGrid, origin_m: tuple[float, float], view_rad: tuple[float, float], max_range_m: float
+    grid: FreeSpaceGrid,
+    origin_m: tuple[float, float],
+    view_rad: tuple[float, float],
+    max_range_m: float,
+    has_confidence: bool = True,
 ) -> FreeSpaceSectors:
     """Sectors between the bearings `view_rad` (right, left). A sector is as free as the least free of its rays.
 
-    Ground too near for any camera may be unknown, but not occupied.
+    Ground too near for any camera may be unknown, but not occupied. Without confidence, which costs a third of the
+    time, that is NaN.
     """
     right, left = view_rad
     count = max(1, round((left - right) / _SECTOR_RAD))
@@ -77,7 +82,9 @@ def sectors_of(
     is_met = is_any & (obstacle <= free + np.maximum(_GAP_M, _GAP_SHARE * free))
     boundary = np.where(is_met, Boundary.OBSTACLE, Boundary.UNKNOWN)
     boundary = np.where(is_any & ~is_met & (free >= places.shape[1] * step), Boundary.FREE_END, boundary)
-    odds = np.where(is_any, -_greatest_odds(grid, places[:, : len(number)], end, rays), np.nan)
+    least_odds = np.full(count, np.nan)
+    if has_confidence:
+        least_odds[is_any] = -_greatest_odds(grid, places[:, : len(number)], end, rays)[is_any]
     return FreeSpaceSectors(
         origin_m=origin_m,
         width_rad=width,
@@ -86,7 +93,7 @@ def sectors_of(
         free_m=free,
         obstacle_m=obstacle,
         boundary=boundary.astype(np.uint8),
-        confidence=1.0 / (1.0 + np.exp(-odds)),
+        confidence=1.0 / (1.0 + np.exp(-least_odds)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -104,6 +105,27 @@ def test_no_sector_is_free_over_a_cell_that_is_not(seed, x, y):
         column = np.floor((x + np.cos(bearing) * ranges + 20.0) / CELL_M).astype(int)
         row = np.floor((y + np.sin(bearing) * ranges + 20.0) / CELL_M).astype(int)
         assert (cells[row, column] == FREE).all()
+
+
+def test_confidence_is_that_of_the_least_certain_cell_that_is_walked():
+    rng = np.random.default_rng(5)
+    plain = grid(road=(FREE, (3, 25, -20, 20)), car=(OCCUPIED, (12, 13, -4, 1)))
+    odds = np.where(plain.cells == FREE, rng.uniform(-4.0, -1.4, plain.cells.shape), plain.odds).astype(np.float32)
+    one = dataclasses.replace(plain, odds=odds)
+    found = sectors_of(one, (0.0, 0.0), AHEAD, 18.0)
+    rays = found.bearing_rad[:, None] + found.width_rad * np.array([-0.375, -0.125, 0.125, 0.375])
+    for bearings, confidence in zip(rays, found.confidence):
+        walked = []
+        for bearing in bearings:
+            ranges = np.arange(0.0625, 18.0, 0.125)
+            column, row = (np.floor((turn(bearing) * ranges + 20.0) / CELL_M).astype(int) for turn in (np.cos, np.sin))
+            state = one.cells[row, column]
+            end = np.append(np.flatnonzero((state != FREE) & ~((state == UNKNOWN) & one.is_blind[row, column])), 999)[0]
+            walked += odds[row, column][:end][state[:end] == FREE].tolist()
+        assert confidence == pytest.approx(1.0 / (1.0 + math.exp(max(walked))), rel=1e-5)
+    without = sectors_of(one, (0.0, 0.0), AHEAD, 18.0, has_confidence=False)
+    assert np.isnan(without.confidence).all()
+    assert np.array_equal(without.free_m, found.free_m)
 
 
 def test_view_of_one_camera_and_of_cameras_all_round():
