@@ -69,8 +69,19 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
             f"obstacle: first confirmed at {first['distance_m']:.1f} m, time to contact {first['ttc_s']:.1f} s; "
             f"held on {100.0 * alarm['held_share']:.0f}% of the frames until {last['distance_m']:.1f} m"
         )
+    by_count = summary["by_camera_count"]
+    if max(by_count, default=0) > 1:
+        lines += [_camera_line(count, some) for count, some in by_count.items()]
     lines += [f"image refused: {name} x {count}" for name, count in summary["refused_inputs"].items()]
     if "total" in summary["latency_ms"]:
         total = summary["latency_ms"]["total"]
         lines.append(f"latency: median {total['p50']:.1f} ms, 99% below {total['p99']:.1f} ms per frame")
     return lines
+
+
+def _camera_line(count: int, some: Mapping[str, Any]) -> str:
+    stages = {name: one["p50"] for name, one in some["latency_ms"].items()}
+    scene = [value for name, value in stages.items() if name.startswith("scene_")]
+    times = [("network", stages.get("network")), ("scene", sum(scene) if scene else None), ("all", stages.get("total"))]
+    medians = ", ".join(f"{name} {value:.0f} ms" for name, value in times if value is not None)
+    return f"cameras in the result: {count} in {some['frames']} frames; medians: {medians or 'none'}"

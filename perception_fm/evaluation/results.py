@@ -37,6 +37,7 @@ def frame_record(result: PerceptionResult) -> dict[str, Any]:
         "path_curvature_per_m": result.path_curvature_per_m,
         "scale_source": result.scale_source.value,
         "track_count": 0 if result.motion is None else len(result.motion),
+        "cameras": list(result.cameras),
         "obstacles": [_obstacle_record(obstacle) for obstacle in result.obstacles],
         "wall": _wall_record(result.fake_wall),
         "latency_ms": dict(result.latency_ms),
@@ -146,6 +147,7 @@ def summarise(frames: Sequence[Mapping[str, Any]], refused: Mapping[str, int] | 
         "confirmed_obstacles": _obstacle_summaries(frames),
         "contradiction": _contradiction_summary(frames),
         "latency_ms": _latency_summary(frames),
+        "by_camera_count": _camera_summary(frames),
         "reasons": dict(Counter(reason for frame in frames for reason in frame["reasons"]).most_common()),
         "refused_inputs": dict(refused or {}),
     }
@@ -219,6 +221,13 @@ def _latency_summary(frames: Sequence[Mapping[str, Any]]) -> dict[str, dict[str,
         stage: {"p50": float(np.percentile(values, 50)), "p99": float(np.percentile(values, 99))}
         for stage, values in stages.items()
     }
+
+
+def _camera_summary(frames: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Frames and latencies by how many cameras are in a result, in rising order."""
+    counts = sorted({len(frame["cameras"]) for frame in frames})
+    chosen = {count: [frame for frame in frames if len(frame["cameras"]) == count] for count in counts}
+    return {count: {"frames": len(some), "latency_ms": _latency_summary(some)} for count, some in chosen.items()}
 
 
 def strict(value: Any) -> Any:

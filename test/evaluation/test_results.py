@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perception_fm.cli.run import summary_lines
 from perception_fm.errors import PerceptionError
 from perception_fm.evaluation.results import RunResult, frame_record, strict, summarise, write_json
 from perception_fm.fakewall.finding import Contradiction, Cue, Evidence, FakeWallFinding
@@ -101,6 +102,19 @@ def test_latency_percentiles_and_reasons_are_counted(make_result: MakeResult) ->
     assert summary["latency_ms"]["total"]["p99"] == pytest.approx(13.96)
     assert summary["reasons"] == {"no odometry": 2}
     assert summary["refused_inputs"] == {"bad_image": 2}
+
+
+def test_latencies_are_told_by_how_many_cameras_are_in_the_result(make_result: MakeResult) -> None:
+    both = ("front_optical", "left_optical")
+    frames = [frame_record(make_result(n, cameras=both[: 1 + n % 2])) for n in range(5)]
+    assert frames[1]["cameras"] == list(both)
+    by_count = summarise(frames)["by_camera_count"]
+    assert list(by_count) == [1, 2]
+    assert [by_count[count]["frames"] for count in (1, 2)] == [3, 2]
+    assert by_count[2]["latency_ms"]["total"]["p50"] == 12.0  # of 11 and 13
+    lines = summary_lines(summarise(frames))
+    assert "cameras in the result: 2 in 2 frames; medians: all 12 ms" in lines
+    assert not any("cameras" in line for line in summary_lines(summarise(frames[::2])))
 
 
 def test_summary_of_no_frames() -> None:
