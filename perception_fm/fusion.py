@@ -18,11 +18,12 @@ from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.obstacle_report import motion_obstacle
 from perception_fm.motion.stage import MotionReport, RectifiedFrame
 from perception_fm.scene.free_grid import FreeSpaceGrid, unknown_grid
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.scene.ground import MotionDepths
 from perception_fm.scene.motion_in_grid import with_obstacles, with_verified_path
 from perception_fm.scene.obstacles import joined, scene_obstacles
 from perception_fm.scene.path import GroundPath, free_along_m
-from perception_fm.scene.sectors import FreeSpaceSectors, sectors_of, view_rad
+from perception_fm.scene.sectors import sectors_of, view_rad
 from perception_fm.scene.stage import SceneReport
 from perception_fm.types import Obstacle, Provenance, ScaleSource
 

@@ -24,9 +24,9 @@ from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import ARC
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import FreeSpaceGrid
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.scene.ground import MetricScale
 from perception_fm.scene.points import LabeledPoints
-from perception_fm.scene.sectors import FreeSpaceSectors
 
 FloatArray = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN
-from perception_fm.scene.polar import Boundary
+from perception_fm.scene.free_sectors import Boundary
 from perception_fm.scene.stage import SCALE_OFF
 from perception_fm.types import CameraFrame, Mode, PathState, Provenance
 

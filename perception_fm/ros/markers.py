@@ -20,7 +20,7 @@ from perception_fm.config import NodeConfig
 from perception_fm.fakewall.finding import FakeWallFinding
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import base_header, box_pose, point
-from perception_fm.scene.sectors import FreeSpaceSectors
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PathState, PerceptionResult
 from perception_fm.visual.pen import Colour
 from perception_fm.visual.thing_colours import is_structure, obstacle_colour, obstacle_name, speed_mps

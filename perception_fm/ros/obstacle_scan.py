@@ -15,7 +15,7 @@ from perception_fm.ros.obstacle_box import ranges_m, standing
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import base_header
 from perception_fm.scene.free_grid import FreeSpaceGrid, unknown_grid
-from perception_fm.scene.polar import Boundary
+from perception_fm.scene.free_sectors import Boundary
 from perception_fm.scene.sectors import sectors_of
 from perception_fm.types import PerceptionResult
 

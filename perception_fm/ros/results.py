@@ -14,7 +14,7 @@ from perception_fm.config import NodeConfig
 from perception_fm.dense import ModelState
 from perception_fm.fakewall.finding import Evidence
 from perception_fm.ros.messages import time_message
-from perception_fm.scene.sectors import FreeSpaceSectors
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.types import FloatArray, Obstacle, PathState, PathSweep, PerceptionResult, Provenance
 from perception_fm.visual.thing_colours import obstacle_name
 from perception_fm_msgs.msg import (

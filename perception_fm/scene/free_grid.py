@@ -82,11 +82,11 @@ def _unknown_grid(range_m: float, resolution_m: float, foot_m: tuple[float, floa
     half = math.ceil(range_m / resolution_m) + 2
     start = -half * resolution_m
     place = start + (np.arange(2 * half) + 0.5) * resolution_m
-    is_blind = np.hypot(place[None, :] - foot_m[0], place[:, None] - foot_m[1]) < vehicle_m(np.array(foot_m))
+    is_blind = np.hypot(place[None, :] - foot_m[0], place[:, None] - foot_m[1]) < vehicle_m(foot_m)
     cells = np.full(is_blind.shape, UNKNOWN, np.int8)
     return FreeSpaceGrid(cells, np.zeros(cells.shape, np.float32), is_blind, resolution_m, (start, start))
 
 
-def vehicle_m(foot_m: FloatArray) -> float:
+def vehicle_m(foot_m: tuple[float, float]) -> float:
     """How far around a camera the vehicle itself may reach: to the base's origin at least."""
-    return float(np.hypot(*foot_m[:2])) + _VEHICLE_M
+    return math.hypot(*foot_m) + _VEHICLE_M

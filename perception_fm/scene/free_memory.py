@@ -9,6 +9,7 @@ in; what is occupied later.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid, vehicle_m
-from perception_fm.scene.polar import STEP_M, PolarFreeSpace
+from perception_fm.scene.free_sectors import FreeSpaceSectors
+from perception_fm.scene.polar import STEP_M
 
 FloatArray = NDArray[np.float64]
 
@@ -47,17 +49,17 @@ class FreeSpaceMemory:
 
     def update(
         self,
-        views: list[tuple[PolarFreeSpace, FloatArray]],
+        views: Sequence[FreeSpaceSectors],
         odom_from_base: RigidTransform | None,
         dt_s: float,
     ) -> FreeSpaceGrid:
-        """Takes the sectors of one or several cameras, each with the camera's foot (x, y) in the base frame."""
+        """Takes the sectors of one or several cameras, each around the foot of its camera."""
         if odom_from_base is None:
             self.reset()
             odom_from_base = RigidTransform.identity()
         self._move_and_fade(odom_from_base.translation_m, dt_s)
-        for polar, foot_m in views:
-            self._add(polar, foot_m, odom_from_base)
+        for polar in views:
+            self._add(polar, odom_from_base)
         return self._snapshot(odom_from_base, self._blind(views))
 
     def _move_and_fade(self, position_m: FloatArray, dt_s: float) -> None:
@@ -74,10 +76,10 @@ class FreeSpaceMemory:
             moved[to_y, to_x] = cv2.addWeighted(kept, free, cv2.max(kept, 0.0), occupied - free, 0.0)
         self._odds, self._corner = moved, (corner[0], corner[1])
 
-    def _add(self, polar: PolarFreeSpace, foot_m: FloatArray, odom_from_base: RigidTransform) -> None:
+    def _add(self, polar: FreeSpaceSectors, odom_from_base: RigidTransform) -> None:
         """Adds the inverse sensor model of one camera's sectors; an occupied cell wins over a free one."""
         assert self._corner is not None
-        foot = odom_from_base.translation_m[:2] + odom_from_base.rotation[:2, :2] @ foot_m
+        foot = odom_from_base.translation_m[:2] + odom_from_base.rotation[:2, :2] @ polar.origin_m
         foot = foot / self._resolution_m - np.array(self._corner) - 0.5  # in cells of the window
         right = float(polar.bearing_rad[0] - 0.5 * polar.width_rad)
         first = np.array([math.cos(right), math.sin(right)])
@@ -96,7 +98,7 @@ class FreeSpaceMemory:
     def _with_evidence(
         self,
         before: NDArray[np.float32],
-        polar: PolarFreeSpace,
+        polar: FreeSpaceSectors,
         ranges_m: NDArray[np.float32],
         sector: NDArray[np.intp],
     ) -> NDArray[np.float32]:
@@ -115,7 +117,7 @@ class FreeSpaceMemory:
         odds += np.maximum(before, least, out=least)
         return np.asarray(np.clip(odds, -_LIMIT, _LIMIT, out=odds))
 
-    def _window(self, polar: PolarFreeSpace, foot: FloatArray, odom_from_base: RigidTransform) -> tuple[slice, slice]:
+    def _window(self, polar: FreeSpaceSectors, foot: FloatArray, odom_from_base: RigidTransform) -> tuple[slice, slice]:
         """Rows and columns that the sectors reach from a foot (x, y) in cells."""
         # Behind something that stands all is hidden, as far as the window goes.
         is_any_hidden = bool(np.isfinite(polar.obstacle_m).any())
@@ -127,23 +129,22 @@ class FreeSpaceMemory:
         low, high = (np.clip(one, 0, self._odds.shape[0]).astype(int) for one in (low, high))
         return slice(low[1], high[1]), slice(low[0], high[0])
 
-    def _blind(self, views: list[tuple[PolarFreeSpace, FloatArray]]) -> NDArray[np.bool_]:
+    def _blind(self, views: Sequence[FreeSpaceSectors]) -> NDArray[np.bool_]:
         """Cells of the base frame that lie nearer to a camera than the ground it shows, and that no other shows."""
         count = 2 * self._half
         is_blind, is_shown = np.zeros((count, count), bool), np.zeros((count, count), bool)
-        for polar, foot_m in views:
+        for polar in views:
             seen = polar.near_m[np.isfinite(polar.near_m)]
             if not len(seen):
                 continue
-            beside = max(float(seen.min()), vehicle_m(foot_m))
-            farthest = (max(float(seen.max()), beside) + float(np.abs(foot_m).max())) / self._resolution_m
+            beside = max(float(seen.min()), vehicle_m(polar.origin_m))
+            farthest = (max(float(seen.max()), beside) + float(np.abs(polar.origin_m).max())) / self._resolution_m
             reach = min(self._half, _REACH_STEP * math.ceil((farthest + 1.0) / _REACH_STEP))
             part = slice(self._half - reach, self._half + reach)
             right = float(polar.bearing_rad[0]) - 0.5 * polar.width_rad
             ranges, sector = _around(
-                reach, self._resolution_m, (float(foot_m[0]), float(foot_m[1])), right, polar.width_rad,
-                len(polar.near_m),
-            )  # fmt: skip
+                reach, self._resolution_m, polar.origin_m, right, polar.width_rad, len(polar.near_m)
+            )
             is_near = ranges < np.append(polar.near_m, beside)[sector]
             is_blind[part, part] |= is_near
             is_shown[part, part] |= ~is_near & (sector < len(polar.near_m))

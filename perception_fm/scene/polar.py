@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.scene.free_sectors import Boundary, FreeSpaceSectors
 from perception_fm.scene.points import LabeledPoints, Surface
 
 FloatArray = NDArray[np.float64]
@@ -21,44 +21,13 @@ _AXES_RAD = np.array([0.0, 0.5 * np.pi])
 _OUTSIDE = 255  # of the image
 
 
-class Boundary(IntEnum):
-    """What ends the free range. Values are those of `FreeSpaceSector.msg`."""
-
-    UNKNOWN = 0
-    FREE_END = 1
-    OBSTACLE = 2
-
-
-@dataclass(frozen=True, eq=False)
-class PolarFreeSpace:
-    """Sectors (B,) of one frame from right to left, horizontally from the foot of the camera; arrays are read-only.
-
-    `bearing_rad`: middle of the sector in the base frame, positive left; each `width_rad` wide. `near_m`: nearest
-    ground that the image shows. Free is what lies between `near_m` and `free_m`; `free_m` is 0 where nothing is.
-    `obstacle_m`: nearest standing point, inf where none is seen. `boundary`: of `Boundary`. `confidence`: mean
-    confidence of the labels of the free cells, NaN where there is none.
-    """
-
-    width_rad: float
-    bearing_rad: FloatArray
-    near_m: FloatArray
-    free_m: FloatArray
-    obstacle_m: FloatArray
-    boundary: NDArray[np.uint8]
-    confidence: FloatArray
-
-    def __post_init__(self) -> None:
-        for name in ("bearing_rad", "near_m", "free_m", "obstacle_m", "boundary", "confidence"):
-            getattr(self, name).setflags(write=False)
-
-
 def polar_free_space(
     points: LabeledPoints,
     ground: PlaneEstimate,
     base_from_camera: RigidTransform,
     max_range_m: float,
     standing: LabeledPoints | None = None,
-) -> PolarFreeSpace:
+) -> FreeSpaceSectors:
     """Walks outward along the ground; the first step that does not show confirmed road ends the free range.
 
     `points` as the depth says, `standing` the same with its things on their feet (scene/footing.py): those say where a
@@ -90,7 +59,8 @@ def polar_free_space(
     boundary = np.where(is_any & (last == len(ranges)) & ~is_blocked, Boundary.FREE_END, boundary)
     is_counted = ~is_before & (steps < last[:, None])
     mean = np.where(is_counted, confidence, 0).sum(axis=1) / np.where(is_any, last - first, np.nan)
-    return PolarFreeSpace(
+    return FreeSpaceSectors(
+        origin_m=(float(base_from_camera.translation_m[0]), float(base_from_camera.translation_m[1])),
         width_rad=width,
         bearing_rad=bearings,
         near_m=np.where(is_shown.any(axis=1), ranges[first], np.inf),

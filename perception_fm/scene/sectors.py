@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,37 +12,13 @@ from numpy.typing import NDArray
 from perception_fm.camera.model import CameraModel
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.free_grid import BLIND, FREE, OCCUPIED, FreeSpaceGrid, places_of
-from perception_fm.scene.polar import Boundary
+from perception_fm.scene.free_sectors import Boundary, FreeSpaceSectors
 
 FloatArray = NDArray[np.float64]
 
 _SECTOR_RAD = math.radians(1.0)
 _LEAST_RAYS = 4
 _GAP_M, _GAP_SHARE = 0.75, 0.1  # between confirmed road and the thing that ends it: its foot is seldom road for sure
-
-
-@dataclass(frozen=True, eq=False)
-class FreeSpaceSectors:
-    """Sectors (B,) from right to left around `origin_m` (x, y) in the base frame; arrays become read-only.
-
-    `bearing_rad`: middle of the sector, positive left; each `width_rad` wide. Free is what lies between `near_m`, where
-    the image begins to show the ground, and `free_m`; `free_m` is 0 where nothing is. `obstacle_m`: nearest occupied
-    cell, inf where there is none. `boundary`: of `Boundary`; OBSTACLE only where confirmed road reaches up to the
-    nearest occupied cell. `confidence`: probability of the least certain free cell, NaN where there is none.
-    """
-
-    origin_m: tuple[float, float]
-    width_rad: float
-    bearing_rad: FloatArray
-    near_m: FloatArray
-    free_m: FloatArray
-    obstacle_m: FloatArray
-    boundary: NDArray[np.uint8]
-    confidence: FloatArray
-
-    def __post_init__(self) -> None:
-        for name in ("bearing_rad", "near_m", "free_m", "obstacle_m", "boundary", "confidence"):
-            getattr(self, name).setflags(write=False)
 
 
 def sectors_of(
@@ -55,7 +30,8 @@ def sectors_of(
 ) -> FreeSpaceSectors:
     """Sectors between the bearings `view_rad` (right, left). A sector is as free as the least free of its rays.
 
-    Ground too near for any camera may be unknown, but not occupied. Without confidence, which costs a third of the
+    OBSTACLE is only where confirmed road reaches up to the nearest occupied cell. Ground too near for any camera may be
+    unknown, but not occupied. Without confidence, which costs a third of the
     time, that is NaN.
     """
     right, left = view_rad

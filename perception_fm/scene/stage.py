@@ -24,9 +24,10 @@ from perception_fm.scene.clusters import clusters_of
 from perception_fm.scene.footing import on_their_feet
 from perception_fm.scene.free_grid import FreeSpaceGrid
 from perception_fm.scene.free_memory import FreeSpaceMemory
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.scene.ground import LearnedGround, MetricScale, MotionDepths
 from perception_fm.scene.points import LabeledPoints, labeled_points
-from perception_fm.scene.polar import PolarFreeSpace, polar_free_space
+from perception_fm.scene.polar import polar_free_space
 from perception_fm.scene.tracker import SceneTracker
 from perception_fm.scene.tracks import SceneTracks
 from perception_fm.scene.whole_boxes import whole_boxes
@@ -59,13 +60,8 @@ class SeenView:
     ground: PlaneEstimate
     scale: MetricScale
     is_metric: bool
-    polar: PolarFreeSpace
+    polar: FreeSpaceSectors
     base_from_camera: RigidTransform
-
-    @property
-    def foot_m(self) -> FloatArray:
-        """Place (2,) of the camera, base x and y."""
-        return self.base_from_camera.translation_m[:2]
 
 
 @dataclass
@@ -107,7 +103,7 @@ class SceneStage:
             if seen is not None:
                 report.views[view.camera] = seen
         start = _lap(report, "scene_points", start)
-        sectors = [(seen.polar, seen.foot_m) for seen in report.views.values() if seen.is_metric]
+        sectors = [seen.polar for seen in report.views.values() if seen.is_metric]
         report.grid = self._memory.update(sectors, odom_from_base, dt_s)
         start = _lap(report, "scene_free_space", start)
         report.tracks = self._tracked(report.views.values(), odom_from_base, dt_s)
@@ -140,7 +136,7 @@ class SceneStage:
         for seen in views:
             things = clusters_of(seen.points, seen.base_from_camera, pose)
             things = things.at(things.nearest_m <= self._config.max_range_m)
-            is_in_view = _InView(seen.polar, seen.foot_m)
+            is_in_view = _InView(seen.polar)
             self._tracker.update(things, whole_boxes(things), pose or RigidTransform.identity(), is_in_view)
         return self._tracker.tracks
 
@@ -149,11 +145,10 @@ class SceneStage:
 class _InView:
     """Says of places (N, 2) in the base frame whether a thing there would be seen in this frame."""
 
-    polar: PolarFreeSpace
-    foot_m: FloatArray
+    polar: FreeSpaceSectors
 
     def __call__(self, places: FloatArray) -> NDArray[np.bool_]:
-        away = places - self.foot_m
+        away = places - self.polar.origin_m
         ranges, bearings = np.hypot(away[:, 0], away[:, 1]), np.arctan2(away[:, 1], away[:, 0])
         first = float(self.polar.bearing_rad[0])
         offset = (bearings - first + math.pi) % (2.0 * math.pi) - math.pi

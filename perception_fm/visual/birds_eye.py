@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from perception_fm.config import PerceptionConfig
 from perception_fm.scene.free_grid import FREE, OCCUPIED, FreeSpaceGrid
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.scene.path import GroundPath
-from perception_fm.scene.sectors import FreeSpaceSectors
 from perception_fm.types import Obstacle, PerceptionResult, obstacle_corners_m
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
 from perception_fm.visual.thing_colours import AMBER, GREEN, is_structure, obstacle_colour, speed_mps

@@ -15,8 +15,9 @@ from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
 from perception_fm.scene.free_memory import FreeSpaceMemory
+from perception_fm.scene.free_sectors import FreeSpaceSectors
 from perception_fm.scene.points import labeled_points
-from perception_fm.scene.polar import PolarFreeSpace, polar_free_space
+from perception_fm.scene.polar import polar_free_space
 
 MOUNTING = base_from_camera(1.5, 0.06, forward_m=1.2, left_m=0.2)
 GROUND = dataclasses.replace(plane_from_mounting(MOUNTING), covariance=np.eye(3) * 1e-10)
@@ -24,7 +25,7 @@ FOOT = MOUNTING.translation_m[:2]
 RANGE_M, CELL_M = 30.0, 0.25
 
 
-def sectors(*boxes) -> PolarFreeSpace:
+def sectors(*boxes) -> FreeSpaceSectors:
     points = labeled_points(cast(MOUNTING, boxes, 0.01), GROUND, 0.25, 2.5, 0.5)
     return polar_free_space(points, GROUND, MOUNTING, RANGE_M)
 
@@ -43,7 +44,7 @@ def memory() -> FreeSpaceMemory:
 
 
 def test_one_frame_has_three_states():
-    grid = memory().update([(sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR)), FOOT)], None, 0.0)
+    grid = memory().update([sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR))], None, 0.0)
     assert at(grid, 10.0, 0.2) == FREE
     assert at(grid, 16.3, 0.2) == OCCUPIED
     assert at(grid, 22.0, 0.2) == UNKNOWN
@@ -55,8 +56,8 @@ def test_one_frame_has_three_states():
 @pytest.mark.parametrize("yaw", [0.0, 0.4, -2.5])
 def test_where_the_odometry_frame_lies_changes_nothing(yaw):
     box = (16.2, 18.0, -1.0, 1.4, 1.6, CAR)
-    one = memory().update([(sectors(box), FOOT)], pose(0.0, 0.0, 0.0), 0.0)
-    other = memory().update([(sectors(box), FOOT)], pose(1234.56, -987.65, yaw), 0.0)
+    one = memory().update([sectors(box)], pose(0.0, 0.0, 0.0), 0.0)
+    other = memory().update([sectors(box)], pose(1234.56, -987.65, yaw), 0.0)
     assert np.mean(one.cells != other.cells) < 0.02
     # Cells of both lie askew to each other: at an edge they may differ, by one.
     assert np.mean((one.cells == OCCUPIED) & (other.cells == FREE)) < 5e-4
@@ -65,14 +66,14 @@ def test_where_the_odometry_frame_lies_changes_nothing(yaw):
 def test_ground_below_the_image_is_known_from_before():
     view, grids = memory(), []
     for step in range(12):
-        grids.append(view.update([(sectors(), FOOT)], pose(0.5 * step, 0.0, 0.0), 0.05))
+        grids.append(view.update([sectors()], pose(0.5 * step, 0.0, 0.0), 0.05))
     assert at(grids[0], 2.0, 0.2) == UNKNOWN
     assert at(grids[-1], 2.0, 0.2) == FREE
 
 
 def test_obstacle_stays_where_it_is_in_the_world():
     view = memory()
-    view.update([(sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR)), FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+    view.update([sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR))], pose(0.0, 0.0, 0.0), 0.1)
     grid = view.update([], pose(2.0, 0.0, 0.1), 0.1)
     where = Rotation.from_euler("z", -0.1).apply([14.3, 0.2, 0.0])
     assert at(grid, where[0], where[1]) == OCCUPIED
@@ -80,7 +81,7 @@ def test_obstacle_stays_where_it_is_in_the_world():
 
 def test_what_is_not_seen_again_becomes_unknown_free_space_first():
     view = memory()
-    view.update([(sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR)), FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+    view.update([sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR))], pose(0.0, 0.0, 0.0), 0.1)
     later = view.update([], pose(0.0, 0.0, 0.0), 1.0)
     assert (later.cells != FREE).all()
     assert at(later, 16.3, 0.2) == OCCUPIED
@@ -89,7 +90,7 @@ def test_what_is_not_seen_again_becomes_unknown_free_space_first():
 
 def test_grid_that_is_left_behind_is_forgotten():
     view = memory()
-    view.update([(sectors(), FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+    view.update([sectors()], pose(0.0, 0.0, 0.0), 0.1)
     assert (view.update([], pose(500.0, 500.0, 0.0), 0.1).cells == UNKNOWN).all()
 
 
@@ -100,7 +101,7 @@ def test_no_free_cell_that_no_frame_saw_free(steps):
     box = (12.0, 14.0, -2.0, 1.0, 1.0, CAR)
     for ahead, turn, has_box in steps:
         x, yaw = x + ahead, yaw + turn
-        grid = view.update([(sectors(*([box] if has_box else [])), FOOT)], pose(x, 0.0, yaw), 0.1)
+        grid = view.update([sectors(*([box] if has_box else []))], pose(x, 0.0, yaw), 0.1)
         seen.append((pose(x, 0.0, yaw), sectors(*([box] if has_box else []))))
     rows, columns = np.nonzero(grid.cells == FREE)
     base = np.column_stack([columns, rows]) * CELL_M + grid.origin_m + 0.5 * CELL_M
@@ -119,16 +120,16 @@ def test_no_free_cell_that_no_frame_saw_free(steps):
 def test_nothing_stays_free_behind_a_thing_that_came_in_between_however_far():
     one = memory()
     for _ in range(5):
-        before = one.update([(sectors(), FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+        before = one.update([sectors()], pose(0.0, 0.0, 0.0), 0.1)
     assert at(before, 25.0, 0.2) == FREE
     near = sectors((8.0, 9.0, -20.0, 20.0, 2.4, CAR))  # all that is seen ends at 8 m
-    after = one.update([(near, FOOT)], pose(0.0, 0.0, 0.0), 0.1)
+    after = one.update([near], pose(0.0, 0.0, 0.0), 0.1)
     assert at(after, 25.0, 0.2) == UNKNOWN
     assert not (after.cells[:, int((11.0 + RANGE_M) / CELL_M) :] == FREE).any()
 
 
 def test_grid_that_came_too_late_keeps_what_stands_and_frees_nothing():
-    grid = memory().update([(sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR)), FOOT)], None, 0.0)
+    grid = memory().update([sectors((16.2, 18.0, -1.0, 1.4, 1.6, CAR))], None, 0.0)
     late = grid.without_free()
     assert not (late.cells == FREE).any()
     np.testing.assert_array_equal(late.cells == OCCUPIED, grid.cells == OCCUPIED)

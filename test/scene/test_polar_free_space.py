@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from perception_fm.dense import DensePrediction
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
+from perception_fm.scene.free_sectors import Boundary, FreeSpaceSectors
 from perception_fm.scene.points import LabeledPoints, Surface, labeled_points
-from perception_fm.scene.polar import STEP_M, Boundary, PolarFreeSpace, polar_free_space
+from perception_fm.scene.polar import STEP_M, polar_free_space
 
 MOUNTING = base_from_camera(1.5, 0.06, forward_m=1.2, left_m=0.2)
 GROUND = dataclasses.replace(plane_from_mounting(MOUNTING), covariance=np.eye(3) * 1e-10)
@@ -25,11 +26,11 @@ def points_of(dense: DensePrediction) -> LabeledPoints:
     return labeled_points(dense, GROUND, min_height_m=0.25, clearance_m=2.5, min_confidence=0.5)
 
 
-def polar_of(dense: DensePrediction) -> PolarFreeSpace:
+def polar_of(dense: DensePrediction) -> FreeSpaceSectors:
     return polar_free_space(points_of(dense), GROUND, MOUNTING, REACH_M)
 
 
-def ahead(polar: PolarFreeSpace) -> int:
+def ahead(polar: FreeSpaceSectors) -> int:
     return int(np.argmin(np.abs(polar.bearing_rad)))
 
 

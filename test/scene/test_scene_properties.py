@@ -57,7 +57,7 @@ def points_of(dense: DensePrediction) -> LabeledPoints:
 
 def grid_of(points: LabeledPoints) -> FreeSpaceGrid:
     polar = polar_free_space(points, GROUND, MOUNTING, 40.0)
-    return FreeSpaceMemory(40.0, CELL_M).update([(polar, FOOT_M)], None, 0.0)
+    return FreeSpaceMemory(40.0, CELL_M).update([polar], None, 0.0)
 
 
 def shows_road(points: LabeledPoints, ground: PlaneEstimate, grid: FreeSpaceGrid) -> np.ndarray:

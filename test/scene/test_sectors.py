@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid, unknown_grid
-from perception_fm.scene.polar import Boundary
+from perception_fm.scene.free_sectors import Boundary
 from perception_fm.scene.sectors import sectors_of, view_rad
 
 CELL_M, HALF = 0.25, 80
