@@ -43,6 +43,8 @@ def contradiction_of(suspect: Suspect, is_confirmed: bool) -> Contradiction:
         fires = cue is Cue.PAINTED_SURFACE and known.mean is not None and known.mean.value >= STRANGE
         if fires or known.log_ratio >= STRANGE:
             flags |= _FLAGS[cue]
+    if is_fake_wall and suspect.named_by is not None:  # also when the network sees it at last
+        flags |= _FLAGS[suspect.named_by]
     has_spoken = any(known.mean is not None for known in suspect.cues.values())
     score = 1.0 if is_fake_wall else min(1.0, max(0.0, total / NAME)) if has_spoken else math.nan
     evidence = tuple(_evidence(cue, known, suspect.learned_m) for cue, known in suspect.cues.items())

@@ -77,13 +77,15 @@ def _numbers(look: Look) -> tuple[float, float, float]:
 class Suspect:
     """What is known about one track: where it is upright, and what is claimed there. `is_named` never turns back.
 
-    `learned_m`: the learned depth there in this frame, NaN where nobody looked.
+    `named_by`: the cue that spoke most for the name. `learned_m`: the learned depth there in this frame, NaN where
+    nobody looked.
     """
 
     position_m: float
     upright: FloatArray = field(default_factory=lambda: np.zeros((ROWS, COLUMNS)))
     cues: dict[Cue, CueMemory] = field(default_factory=lambda: {cue: CueMemory() for cue in RATIO})
     is_named: bool = False
+    named_by: Cue | None = None
     learned_m: float = math.nan
 
     def begin_frame(self) -> None:
@@ -121,7 +123,14 @@ class Suspect:
 
     def decide(self, is_confirmed: bool) -> None:
         """Name it where motion has confirmed the obstacle and the claims contradict it."""
-        self.is_named = self.is_named or (is_confirmed and self.log_ratio >= NAME)
+        if is_confirmed and not self.is_named and self.log_ratio >= NAME:
+            self.is_named = True
+            self.named_by = max(self.cues, key=lambda cue: self.cues[cue].log_ratio)
+
+    def inherit(self, other: Suspect) -> None:
+        """The name of another suspect of the same thing."""
+        if other.is_named and not self.is_named:
+            self.is_named, self.named_by = True, other.named_by
 
 
 def joint_log_ratio(ratios: Mapping[Cue, float]) -> float:

@@ -108,7 +108,7 @@ class FakeWallStage:
             distance, sigma = track.distance_m(odometer_m), track.distance_sigma_m(odometer_m)
             for one in ranged:
                 if track.is_confirmed and one.is_at(distance, sigma, odometer_m):
-                    self._suspects[track.track_id].is_named |= self._ranged.suspects[one.track_id].is_named
+                    self._suspects[track.track_id].inherit(self._ranged.suspects[one.track_id])
 
     def _followed(self, report: MotionReport, frame: RectifiedFrame) -> list[ObstacleTrack]:
         """The tracks that are looked at, each with a suspect; what was known of a merged track goes to the one that

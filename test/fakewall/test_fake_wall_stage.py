@@ -178,7 +178,10 @@ class TestOverTime:
         first = named_at(findings)
         assert first is not None
         assert first < 32
-        assert findings[FRAMES[-1]].state is PathState.FAKE_WALL
+        last = findings[FRAMES[-1]]
+        assert last.state is PathState.FAKE_WALL
+        assert evidence(last, Cue.DEPTH_CONTRADICTION).log_likelihood_ratio < 3.0  # it sees the wall by now
+        assert last.by_track[last.obstacle_id].flags & Anomaly.DEPTH_CONTRADICTION
 
     def test_a_name_survives_frames_that_show_nothing(self, wall, street):
         stage = FakeWallStage(PerceptionConfig())
