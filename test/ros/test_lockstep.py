@@ -102,10 +102,11 @@ def _tf_static() -> bytes:
     return serialize(message("tf2_msgs/msg/TFMessage", transforms=[stamped]))
 
 
-def without_latency(document: dict[str, Any]) -> dict[str, Any]:
-    frames = [{key: value for key, value in frame.items() if key != "latency_ms"} for frame in document["frames"]]
-    summary = {key: value for key, value in document["summary"].items() if key != "latency_ms"}
-    return {**document, "frames": frames, "summary": summary}
+def without_latency(value: Any) -> Any:
+    """The document without every `latency_ms`, at any depth."""
+    if isinstance(value, dict):
+        return {key: without_latency(one) for key, one in value.items() if key != "latency_ms"}
+    return [without_latency(one) for one in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("is_compressed", [False, True])
