@@ -71,7 +71,8 @@ def fuse(
     # What motion has seen as it has seen it: joined with a thing of the network it would have the box of that.
     grid = with_obstacles(grid, (*learned, *(_across(item, path) for item in (*by_motion, *by_range))), foot)
     if scene is not None:
-        verified = min(verified, free_along_m(grid, path, reach))
+        # What lies beyond the distance that motion has verified is not asked for.
+        verified = min(verified, free_along_m(grid, path, min(reach, verified + grid.resolution_m)))
     standing = [item for item in obstacles if item.is_confirmed and item.is_in_path]
     verified = min([verified, *(item.distance_m for item in (*standing, *by_range))])
     cameras = [(one.rectifier.rectified, one.base_from_camera) for one in watched if one.base_from_camera is not None]

@@ -68,8 +68,6 @@ class ScaleSource(str, Enum):
 
 def frozen_array(values: NDArray[np.generic], shape: tuple[int | None, ...], name: str) -> NDArray[np.generic]:
     """A read-only view of `values`, after its shape was checked (None matches any length)."""
-    if values.shape == shape and not values.flags.writeable:
-        return values
     if values.shape != shape and (
         values.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, values.shape))
     ):
@@ -224,7 +222,9 @@ class Obstacle:
     def __post_init__(self) -> None:
         vectors = ("centre_base_m", "size_m", "position_sigma_m", "size_sigma_m", "velocity_mps", "velocity_sigma_mps")
         for name in vectors:
-            object.__setattr__(self, name, frozen_array(getattr(self, name), (3,), name))
+            values = getattr(self, name)
+            if values.shape != (3,) or values.flags.writeable:
+                object.__setattr__(self, name, frozen_array(values, (3,), name))
         if not 0.0 <= self.existence_probability <= 1.0:
             raise PerceptionError(f"existence probability {self.existence_probability} is not in [0, 1]")
 

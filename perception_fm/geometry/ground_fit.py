@@ -33,8 +33,8 @@ def fit_ground(
     """
     if len(depth_m) < _MIN_POINTS:
         return None
-    near, far = np.quantile(depth_m, (0.05, 0.95))
-    if far < _MIN_REACH * near:
+    ranked, outer = np.sort(depth_m), len(depth_m) // 20
+    if ranked[-1 - outer] < _MIN_REACH * ranked[outer]:
         return None
     design = np.vstack([rays.T, np.ones(len(rays))])
     inverse = 1.0 / depth_m

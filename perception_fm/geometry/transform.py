@@ -83,7 +83,12 @@ class RigidTransform:
 
     def inverse(self) -> RigidTransform:
         """`source_from_target`."""
-        return RigidTransform(self.rotation.T, -self.rotation.T @ self.translation_m)
+        # What is the inverse of a rotation needs no check: that takes longer than to make it.
+        inverse: RigidTransform = object.__new__(RigidTransform)
+        object.__setattr__(inverse, "rotation", self.rotation.T)
+        object.__setattr__(inverse, "translation_m", -self.rotation.T @ self.translation_m)
+        inverse.translation_m.setflags(write=False)
+        return inverse
 
     def interpolate(self, other: RigidTransform, fraction: float) -> RigidTransform:
         """Between self (0) and other (1); outside [0, 1] it extrapolates at constant twist."""

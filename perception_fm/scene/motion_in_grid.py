@@ -75,8 +75,7 @@ def _around(grid: FreeSpaceGrid, path: GroundPath, length_m: float) -> tuple[sli
 
 
 def _has_place(item: Obstacle) -> bool:
-    is_known = bool(np.isfinite(item.centre_base_m[:2]).all()) and math.isfinite(item.size_m[1])
-    return item.is_confirmed and is_known
+    return item.is_confirmed and all(map(math.isfinite, (*item.centre_base_m[:2].tolist(), item.size_m[1])))
 
 
 def _fill(image: NDArray[np.uint8], corners_m: FloatArray, grid: FreeSpaceGrid) -> None:

@@ -86,9 +86,16 @@ def view_rad(cameras: Sequence[tuple[CameraModel, RigidTransform]]) -> tuple[flo
 
 
 def _span_rad(camera: CameraModel, base_from_camera: RigidTransform) -> tuple[float, float]:
-    x, y = np.array([-0.5, camera.width - 0.5]) - camera.cx, np.array([-0.5, camera.height - 0.5]) - camera.cy
-    corners = np.stack(np.broadcast_arrays(x[:, None] / camera.fx, y / camera.fy, 1.0), axis=-1).reshape(-1, 3)
-    rays = np.vstack([corners, [[0.0, 0.0, 1.0]]]) @ base_from_camera.rotation.T
+    columns = (-0.5 - camera.cx) / camera.fx, (camera.width - 0.5 - camera.cx) / camera.fx
+    rows = (-0.5 - camera.cy) / camera.fy, (camera.height - 0.5 - camera.cy) / camera.fy
+    return _span_of(columns, rows, base_from_camera.rotation.tobytes())
+
+
+@lru_cache(maxsize=32)
+def _span_of(columns: tuple[float, float], rows: tuple[float, float], rotation: bytes) -> tuple[float, float]:
+    """Bearings (right, left) of the corners of an image whose rays end at these columns and rows."""
+    corners = [(x, y, 1.0) for x in columns for y in rows]
+    rays = np.array([*corners, (0.0, 0.0, 1.0)]) @ np.frombuffer(rotation).reshape(3, 3).T
     bearing = np.arctan2(rays[:, 1], rays[:, 0])
     offset = (bearing - bearing[-1] + math.pi) % (2.0 * math.pi) - math.pi
     return float(bearing[-1] + offset.min()), float(bearing[-1] + offset.max())
