@@ -110,3 +110,37 @@ def test_a_scan_without_sigma_or_at_absurd_places_is_survived():
     points = np.array([[1e3, 0.0, 1.0], [1e-9, 0.0, 1.0], [-1e3, 1e3, -1e3]])
     assert nearest(points) is None
     assert math.isfinite(nearest(wall(21.0), 0.0).sigma_m)
+
+
+RAISED = np.array([0.0, 0.0, 1.1])
+
+
+def ramp(grade_rad: float, begins_m: float, ends_m: float, noise_m: float = 0.0) -> np.ndarray:
+    """Points (N, 3) of a road that rises, a row each metre, base frame."""
+    x, y = np.mgrid[begins_m : ends_m : 1.0, -2.0:2.01:0.1]
+    z = (x - begins_m) * math.tan(grade_rad) + np.random.default_rng(1).normal(0.0, noise_m, x.shape)
+    return np.column_stack([x.ravel(), y.ravel(), z.ravel()])
+
+
+@pytest.mark.parametrize("grade_deg", [4.0, 6.0, 11.0])
+@pytest.mark.parametrize("noise_m", [0.0, 0.04])
+def test_a_rising_road_is_no_surface(grade_deg, noise_m):
+    assert nearest(ramp(math.radians(grade_deg), 6.0, 40.0, noise_m)) is None
+
+
+def test_what_stands_on_a_rising_road_is_one():
+    standing = wall(28.0, 2.0, 2.45)
+    reading = nearest(np.concatenate([ramp(math.radians(4.0), 6.0, 40.0, 0.02), standing]))
+    assert reading.distance_m == pytest.approx(27.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.concatenate([wall(12.0, 0.0, 1.2), ramp(0.0, 12.0, 18.0) + RAISED]),  # flatbed: level, not rising
+        ramp(math.radians(40.0), 12.0, 15.0),  # bonnet and windscreen
+        np.concatenate([wall(12.0, 0.0, 1.0), ramp(math.radians(8.0), 12.0, 18.0) + RAISED]),  # loading ramp
+    ],
+)
+def test_what_cannot_be_driven_up_is_a_surface(points):
+    assert nearest(points).distance_m == pytest.approx(11.0, abs=1.6)
