@@ -84,8 +84,8 @@ def wall_shots(count: int = 24) -> tuple[Shot, ...]:
 
 
 def free_shots() -> tuple[Shot, ...]:
-    """Ten, on free road."""
-    return shots(False, cruise, range(10))
+    """Eight, on free road."""
+    return shots(False, cruise, range(8))
 
 
 @cache

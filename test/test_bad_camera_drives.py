@@ -128,7 +128,7 @@ class TestMotion:
     @pytest.mark.parametrize("taken", [wall_shots, free_shots])
     def test_reverse_is_unverified(self, taken, has_network):
         """Away from the wall, and down the free street; what would be the road ahead is never looked at."""
-        back = taken()[-10:][::-1]
+        back = taken()[-8:][::-1]
         times = [number * STEP_S for number in range(len(back))]
         backwards = [dataclasses.replace(shot, time_s=time_s) for shot, time_s in zip(back, times)]
         given = answers(backwards, lambda time_s: cruise(back[0].time_s - time_s), has_network=has_network)
@@ -163,7 +163,7 @@ class TestFrames:
     def test_frozen_picture_is_unverified(self, has_odometry, noise):
         """Frozen before the wall was seen. A picture that repeats is noticed; with new noise it just never moves."""
         known = {} if has_odometry else {"odometry": None}
-        for taken, has_wall in ((wall_shots(12), True), (free_shots(), False)):
+        for taken, has_wall in ((wall_shots(10), True), (free_shots(), False)):
             given = answers(frozen(taken, 3, noise), **known)
             assert wrong_answers(given, has_wall) == []
             assert is_silent(given[6:])
@@ -172,10 +172,10 @@ class TestFrames:
                 assert all("image frozen" in one.result.reasons for one in given[4:])
 
     def test_picture_that_freezes_keeps_the_wall_where_it_is(self):
-        given = answers(frozen(wall_shots(), 17, 0.0))
+        given = answers(frozen(wall_shots(19), 13, 0.0))
         assert wrong_answers(given, has_wall=True) == []
-        assert all(one.confirmed for one in given[17:])
-        assert all(one.result.mode is Mode.UNTRUSTED for one in given[18:])
+        assert all(one.confirmed for one in given[13:])
+        assert all(one.result.mode is Mode.UNTRUSTED for one in given[14:])
 
     @pytest.mark.xfail(
         strict=True,
@@ -183,7 +183,7 @@ class TestFrames:
         "distance, with its sigma, while the vehicle drives on",
     )
     def test_picture_that_freezes_without_odometry_keeps_the_wall_where_it_is(self):
-        given = answers(frozen(wall_shots(), 12, 0.0), odometry=None)
+        given = answers(frozen(wall_shots(19), 12, 0.0), odometry=None)
         assert given[12].confirmed
         assert wrong_answers(given[:13], has_wall=True) == []
         for one in given[13:]:
@@ -191,7 +191,7 @@ class TestFrames:
                 assert abs(item.distance_m - one.wall_m) < max(0.1 * one.wall_m, 2.0 * item.distance_sigma_m)
 
     def test_noisy_picture_that_freezes_never_shows_the_wall_to_be_gone(self):
-        given = answers(frozen(wall_shots(), 15, NOISE))
+        given = answers(frozen(wall_shots(20), 15, NOISE))
         assert given[15].confirmed
         assert wrong_answers(given, has_wall=True) == []
         assert all(one.result.state is not PathState.FREE_VERIFIED for one in given[15:])
@@ -217,13 +217,8 @@ class TestFrames:
         assert given[4].result.state is PathState.FREE_VERIFIED
         assert is_silent(given[5:6])
 
-    @pytest.mark.parametrize(
-        "jitter_s",
-        [(0.01, -0.01), tuple(np.random.default_rng(0).uniform(-0.01, 0.01, 24))],
-        ids=["alternating", "random"],
-    )
-    def test_stamps_with_jitter(self, jitter_s):
-        at_wall, on_road = wall_and_road(jitter_s=jitter_s)
+    def test_stamps_with_jitter(self):
+        at_wall, on_road = wall_and_road(jitter_s=np.random.default_rng(0).uniform(-0.01, 0.01, 24).tolist())
         assert first_confirmed_m(at_wall) > BRAKING_M
         assert on_road[-1].result.state is PathState.FREE_VERIFIED
 
@@ -307,7 +302,7 @@ class TestPictures:
 
     def test_night_that_shows_nothing(self):
         """As much noise as picture."""
-        for taken, has_wall in ((wall_shots(), True), (free_shots(), False)):
+        for taken, has_wall in ((wall_shots(15), True), (free_shots(), False)):
             given = answers(reshot(taken, dark(0.15), 6.0))
             assert wrong_answers(given, has_wall) == []
             assert all(one.result.state is PathState.UNVERIFIED for one in given)
@@ -320,7 +315,7 @@ class TestPictures:
         assert first_confirmed_m(at_wall) > BRAKING_M
 
     def test_blur_that_leaves_nothing_is_named(self):
-        for taken, has_wall in ((wall_shots(), True), (free_shots(), False)):
+        for taken, has_wall in ((wall_shots(15), True), (free_shots(), False)):
             given = answers(reshot(taken, defocused(5.0)))
             assert wrong_answers(given, has_wall) == []
             assert all("image blurred" in one.result.reasons for one in given)
