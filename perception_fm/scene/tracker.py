@@ -65,8 +65,7 @@ class SceneTracker:
         new = _others(len(things), found)
         of_new = (things.at(new), boxes.at(new), (places[new], noises[new]), odom_from_base)
         first = born([next(self._ids) for _ in new], *of_new)
-        before = joined([again, missed])
-        self.tracks = joined([_remembered(before.at(np.argsort(before.track_id))), first])
+        self.tracks = _remembered(joined([again, missed, first]))
         return self.tracks
 
     def _doubted(
@@ -83,8 +82,9 @@ class SceneTracker:
 
 
 def _remembered(tracks: SceneTracks) -> SceneTracks:
-    """Those that may still be there; what is more likely not there is not confirmed."""
-    left = tracks.at(tracks.log_odds > _FORGOTTEN_ODDS)
+    """Those that may still be there, in the order of their ids; what is more likely not there is not confirmed."""
+    order = np.argsort(tracks.track_id)
+    left = tracks.at(order[tracks.log_odds[order] > _FORGOTTEN_ODDS])
     return dataclasses.replace(left, is_confirmed=left.is_confirmed & (left.log_odds > 0.0))
 
 

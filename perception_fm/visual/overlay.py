@@ -142,18 +142,21 @@ def _draw_tracks(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None
 def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:
     """A cross at the focus of expansion and the road's horizon as ticks at both borders."""
     arm = 9.0 * pen.scale
+    cross, tick = [[-arm, 0.0], [arm, 0.0]], [[-2.0 * arm, 0.0], [2.0 * arm, 0.0]]
+    rays, marks = [], []
     if result.focus_of_expansion is not None:
-        focus = project(frame, stored_axes(frame, np.append(result.focus_of_expansion, 1.0)[None]))[0]
-        if np.isfinite(focus).all():
-            pen.lines(focus + np.array([[[-arm, 0.0], [arm, 0.0]], [[0.0, -arm], [0.0, arm]]]), WHITE, 1)
+        rays += [(*result.focus_of_expansion, 1.0)] * 2
+        marks += [cross, [[0.0, -arm], [0.0, arm]]]
     if result.road is not None and abs(result.road.normal_over_height[1]) > 0.0:
         a, b, c = result.road.normal_over_height
-        for side in (-1.0, 1.0):
-            # The horizon is where the plane's inverse depth vanishes; half way out, where any lens still sees it.
-            x = side * 0.5 * frame.camera.width / (2.0 * frame.camera.fx)
-            pixel = project(frame, stored_axes(frame, np.array([[x, -(a * x + c) / b, 1.0]])))[0]
-            if np.isfinite(pixel).all():
-                pen.lines(pixel + np.array([[[-2.0 * arm, 0.0], [2.0 * arm, 0.0]]]), WHITE, 1)
+        # The horizon is where the plane's inverse depth vanishes; half way out, where any lens still sees it.
+        aside = 0.5 * frame.camera.width / (2.0 * frame.camera.fx)
+        rays += [(x, -(a * x + c) / b, 1.0) for x in (-aside, aside)]
+        marks += [tick, tick]
+    if rays:
+        places = project(frame, stored_axes(frame, np.array(rays)))
+        is_seen = np.isfinite(places).all(axis=1)
+        pen.lines((places[:, None] + np.array(marks))[is_seen], WHITE, 1)
 
 
 def _draw_obstacles(

@@ -76,9 +76,7 @@ def project(frame: CameraFrame, points_camera_m: FloatArray) -> FloatArray:
 def corridor_pixels(frame: CameraFrame, road: RoadFrame, half_width_m: float, end_m: float) -> FloatArray | None:
     """Left and right edge (2, K, 2) in pixels from the image's lower border to `end_m`; None when out of view."""
     distance_m = np.geomspace(_NEAR_M, max(end_m, 2.0 * _NEAR_M), _SAMPLES)
-    edges = np.stack([
-        project(frame, road.points_camera_m(distance_m, np.full(_SAMPLES, side * half_width_m))) for side in (-1.0, 1.0)
-    ])
+    edges = crossings_pixels(frame, road, half_width_m, distance_m).swapaxes(0, 1)
     is_usable = np.isfinite(edges).all(axis=(0, 2))
     is_inside = is_usable & (edges[:, :, 1] < frame.camera.height).any(axis=0)
     if not is_inside.any():

@@ -11,6 +11,7 @@ FloatArray = NDArray[np.float64]
 
 _MIN_RADIUS = 0.01  # rays; nearer to the focus of expansion the direction of motion is noise
 _OUTLIER_MADS = 4.0
+_RIDGE = 1e-9  # against rays that fix no rotation; hundreds of tracks have squares of about 1 each
 
 
 def time_to_contact_s(motion: MotionField, focus_of_expansion: FloatArray) -> FloatArray:
@@ -51,9 +52,9 @@ def _rotation(rows: FloatArray, flow_across: FloatArray) -> FloatArray:
     for _ in range(2):
         if np.count_nonzero(keep) < 8:
             return rotation
-        # Normal equations: a picture does not need the digits that they lose, and they are small.
+        # Normal equations: a picture does not need the digits that they lose.
         kept = rows[keep]
-        rotation = np.linalg.pinv(kept.T @ kept, hermitian=True) @ (kept.T @ flow_across[keep])
+        rotation = np.linalg.solve(kept.T @ kept + _RIDGE * np.eye(3), kept.T @ flow_across[keep])
         residual = np.abs(flow_across - rows @ rotation)
         keep = residual <= _OUTLIER_MADS * np.median(residual)
     return rotation
