@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -21,19 +22,27 @@ from perception_fm.fakewall.finding import FakeWallFinding
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import base_header, box_pose, point
 from perception_fm.scene.free_sectors import FreeSpaceSectors
-from perception_fm.types import Obstacle, PathState, PerceptionResult
+from perception_fm.types import Obstacle, PathState, PerceptionResult, obstacle_corners_m
 from perception_fm.visual.pen import Colour
-from perception_fm.visual.thing_colours import is_structure, obstacle_colour, obstacle_name, speed_mps
+from perception_fm.visual.thing_colours import AMBER, is_structure, obstacle_colour, obstacle_name, speed_mps
 from perception_fm.visual.wall_evidence import standing_wall, words_of_depth, words_of_measurement
 
 FloatArray = NDArray[np.float64]
+
+
+@lru_cache(maxsize=64)
+def _paint(colour: Colour, opacity: float) -> ColorRGBA:
+    blue, green, red = (channel / 255.0 for channel in colour)
+    return ColorRGBA(r=red, g=green, b=blue, a=opacity)
+
 
 _FREE = ColorRGBA(r=0.1, g=0.8, b=0.2, a=0.45)
 _FREE_SECTORS = ColorRGBA(r=0.2, g=0.6, b=0.4, a=0.25)
 _FAKE = ColorRGBA(r=0.8, g=0.15, b=0.8, a=0.5)
 _STANDS = ColorRGBA(r=0.9, g=0.2, b=0.2, a=0.5)
 _TEXT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
-_CONFIRMED_OPACITY, _SUSPECTED_OPACITY = 0.6, 0.35
+_SUSPECTED = _paint(AMBER, 0.6)
+_CONFIRMED_OPACITY = 0.6
 _STRIP_STEP_M = 5.0  # between corners of the strip: in a curve of 50 m radius it is off by 6 cm
 _STRIP_ABOVE_M = 0.02  # over the sectors, or both flicker
 _THINNEST_M = 0.1  # a box without length is a line that nobody sees
@@ -57,13 +66,17 @@ def marker_array(result: PerceptionResult, config: NodeConfig) -> MarkerArray:
     wall = standing_wall(result)
     if wall is not None and result.fake_wall is not None:
         markers += _wall(blank, result.state, result.fake_wall, wall)
-    for item in result.obstacles:
-        if all(map(math.isfinite, item.centre_base_m.tolist())):
+    placed = [item for item in result.obstacles if all(map(math.isfinite, item.centre_base_m.tolist()))]
+    suspected = [item for item in placed if not item.is_confirmed]
+    if suspected:
+        markers.append(_outlines(blank, suspected))
+    for item in placed:
+        if item.is_confirmed:
             markers.append(_box(blank, item))
-            if item.is_confirmed and not is_structure(item) and item is not wall:
+            if not is_structure(item) and item is not wall:
                 markers.append(_label(blank, item))
-            if speed_mps(item) > 0.0:
-                markers.append(_arrow(blank, item))
+        if speed_mps(item) > 0.0:
+            markers.append(_arrow(blank, item))
     return MarkerArray(markers=markers)
 
 
@@ -146,19 +159,23 @@ def _of_obstacle(blank: Marker, item: Obstacle, namespace: str, kind: int) -> Ma
     return marker
 
 
+def _outlines(blank: Marker, items: Sequence[Obstacle]) -> Marker:
+    """What boxes cover of the ground, all as one list of lines: in a street a hundred things are suspected."""
+    marker = _marker(blank, "suspicions", Marker.LINE_LIST)
+    marker.scale, marker.color = Vector3(x=_OUTLINE_WIDTH_M), _SUSPECTED
+    boxes = obstacle_corners_m(items, _THINNEST_M).tolist()
+    corners = ([Point(x=x, y=y, z=_STRIP_ABOVE_M) for x, y in box] for box in boxes)
+    marker.points = [end for a, b, c, d in corners for end in (a, b, b, c, c, d, d, a)]
+    return marker
+
+
 def _box(blank: Marker, item: Obstacle) -> Marker:
     marker = _of_obstacle(blank, item, "obstacles", Marker.CUBE)
     marker.pose = box_pose(item)
     length, width, height = (value if value > _THINNEST_M else _THINNEST_M for value in item.size_m.tolist())
     marker.scale = Vector3(x=length, y=width, z=height)
-    marker.color = _paint(obstacle_colour(item), _CONFIRMED_OPACITY if item.is_confirmed else _SUSPECTED_OPACITY)
+    marker.color = _paint(obstacle_colour(item), _CONFIRMED_OPACITY)
     return marker
-
-
-@lru_cache(maxsize=64)
-def _paint(colour: Colour, opacity: float) -> ColorRGBA:
-    blue, green, red = (channel / 255.0 for channel in colour)
-    return ColorRGBA(r=red, g=green, b=blue, a=opacity)
 
 
 def _label(blank: Marker, item: Obstacle) -> Marker:

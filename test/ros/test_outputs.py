@@ -415,11 +415,14 @@ def test_boxes_are_turned_and_have_the_colour_of_their_class():
         scene_results.thing(25.0, 0.0, is_confirmed=False, obstacle_id=3),
     ]
     markers = marker_array(result(obstacles=items), CONFIG).markers
-    car, person, suspicion = (one for one in markers if one.ns == "obstacles")
+    car, person = (one for one in markers if one.ns == "obstacles")
+    (suspicion,) = (one for one in markers if one.ns == "suspicions")
     assert 2.0 * math.atan2(car.pose.orientation.z, car.pose.orientation.w) == pytest.approx(0.5)
     assert (car.scale.x, car.scale.y, car.scale.z) == (4.0, 1.8, 1.5)
     colours = {(one.color.r, one.color.g, one.color.b) for one in (car, person, suspicion)}
     assert len(colours) == 3
+    assert suspicion.type == Marker.LINE_LIST
+    assert {(one.x, one.y) for one in suspicion.points} == {(23.0, 0.9), (23.0, -0.9), (27.0, 0.9), (27.0, -0.9)}
     labels = {one.id: one.text for one in markers if one.ns == "obstacle_labels"}
     assert set(labels) == {1, 2}
     assert labels[1] == "car 19 m 3 m/s"
