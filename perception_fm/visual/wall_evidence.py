@@ -29,7 +29,7 @@ MAGENTA: Colour = (200, 40, 200)
 _AGREES: Colour = (150, 190, 90)
 _FAINT: Colour = (150, 150, 150)
 _NAMES = {
-    Cue.DEPTH_CONTRADICTION: "depth", Cue.SEMANTICS: "classes", Cue.PAINTED_SURFACE: "print", Cue.RANGE: "range",
+    Cue.DEPTH_CONTRADICTION: "depth", Cue.SEMANTICS: "classes", Cue.PAINTED_SURFACE: "print", Cue.RANGE: "past range",
 }  # fmt: skip
 _PANEL_PX = (350, 26)  # width, and height of a row, at the pen's reference height
 _NAME_PX, _NUMBER_PX = 80, 96  # beside the bars
@@ -92,7 +92,8 @@ def _bars(finding: FakeWallFinding, wall: Obstacle) -> list[tuple[str, float, fl
     claimed = finding.claimed
     for one in claimed.evidence:
         if one.is_available:
-            name = "past range" if one.cue is Cue.RANGE else _NAMES[one.cue]
+            # What only a range sensor has met has no other depth cue.
+            name = "depth" if one.cue is Cue.RANGE and source == "range" else _NAMES[one.cue]
             bars.append((name, one.log_likelihood_ratio, NAME, MAGENTA))
     if len(bars) > 1:
         bars.append(("together", claimed.log_ratio, NAME, MAGENTA))

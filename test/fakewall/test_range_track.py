@@ -89,6 +89,16 @@ class TestOverTime:
                   for step in range(90)]  # fmt: skip
         assert not any(one.is_confirmed for found in watched(echoes) for one in found)
 
+    def test_the_road_under_a_pitching_sensor_is_never_met(self):
+        """A level road; braking and bumps pitch the vehicle by 0.5 degrees, which its mounting does not tell."""
+        rng = np.random.default_rng(5)
+        x, y = np.mgrid[3.0:70.0:0.5, -3.0:3.01:0.3]
+        scans = []
+        for _ in range(60):
+            z = x * math.tan(float(rng.normal(0.0, math.radians(0.5)))) + rng.normal(0.0, 0.03, x.shape)
+            scans.append(scan_of(np.column_stack([x.ravel(), y.ravel(), z.ravel()])))
+        assert all(found == () for found in watched(scans))
+
     def test_what_is_gone_is_released(self):
         tracks = watched([scan_of(wall(19.0))] * 12 + [scan_of(wall(39.0))] * 30)
         assert all(abs(one.distance_m(0.0) - 39.0) < 2.0 for one in tracks[-1])
