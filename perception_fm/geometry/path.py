@@ -39,7 +39,8 @@ class PredictedPath:
     """Centre of the path at optical depth Z: x = lateral_m + heading Z - swing(Z) (optical x, right).
 
     `heading` is dx/dz at the camera (dimensionless), `curvature_per_m` positive to the left (REP 103),
-    `half_width_m` half the vehicle's width, `memory_m` how soon the curvature fades.
+    `half_width_m` half the vehicle's width, `memory_m` how soon the curvature fades. `curvature_sigma_per_m`: how far
+    the curvature may be from what it is taken for.
     """
 
     heading: float
@@ -47,6 +48,7 @@ class PredictedPath:
     half_width_m: float
     lateral_m: float = 0.0
     memory_m: float = ARC
+    curvature_sigma_per_m: float = 0.0
 
     def centre_x_m(self, depth_m: FloatArray) -> FloatArray:
         """Lateral position (K,), optical x, of the path's centre at optical depths (K,)."""
@@ -56,3 +58,13 @@ class PredictedPath:
     def slope(self, depth_m: FloatArray) -> FloatArray:
         """dx/dz (K,) of the path's centre at optical depths (K,)."""
         return np.asarray(self.heading - turn_rad(depth_m, self.curvature_per_m, self.memory_m))
+
+    def lateral_sigma_m(self, depth_m: FloatArray) -> FloatArray:
+        """How far aside (K,) of the predicted path the vehicle may go, at optical depths (K,).
+
+        Two things are not known: how far the curvature is from what it is taken for, and whether it stays (an arc) or
+        fades as assumed.
+        """
+        drift = 0.5 * self.curvature_sigma_per_m * depth_m**2
+        stays = swing_m(depth_m, self.curvature_per_m) - swing_m(depth_m, self.curvature_per_m, self.memory_m)
+        return np.asarray(np.hypot(drift, stays))

@@ -22,9 +22,9 @@ _CANDIDATE = 3.0  # a peak below e^3 is not worth a track
 _MIN_FRAMES = 3
 _GATE_SHARE = 0.15
 _GATE_SIGMAS = 3.0
+_BOX_SHARE = 0.06  # of the distance: what the boxes themselves leave open
 _PROCESS_SIGMA_M_PER_SQRT_S = 0.3  # odometry drift and a plane that is not quite one
 _MODEL_SHARE = 0.02  # speed and focal length are known to about this; it does not average out
-_LEAST_SLOPE_RAD = float(np.radians(45.0))
 _MIN_FIT_CORRELATION = 0.5
 
 
@@ -41,7 +41,8 @@ class ObstacleTrack:
     is_seen: bool = False
     fit: PlaneFit | None = None
     ground_m: tuple[float, float] | None = field(default=None)
-    last_gain: float = 0.0
+    row: int = -1
+    place_m: FloatArray | None = None
 
     def distance_m(self, odometer_m: float) -> float:
         """Distance ahead of the camera, metres."""
@@ -51,14 +52,9 @@ class ObstacleTrack:
         """Its standard deviation, with the share that averaging does not remove."""
         return float(np.hypot(np.sqrt(self.variance_m2), _MODEL_SHARE * self.distance_m(odometer_m)))
 
-    def take_back(self) -> None:
-        """This frame's plane lies flat: a rising road, or road and distance mixed, is no evidence of an obstacle."""
-        self.log_ratio -= max(0.0, self.last_gain)
-        self.last_gain = 0.0
-
     def measure(self, fit: PlaneFit, odometer_m: float) -> None:
         """Kalman update with one frame's plane."""
-        noise = fit.depth_sigma_m**2 + (0.5 * _MODEL_SHARE * fit.depth_m) ** 2
+        noise = fit.depth_sigma_m**2 + fit.alignment_sigma_m**2 + (0.5 * _MODEL_SHARE * fit.depth_m) ** 2
         gain = self.variance_m2 / (self.variance_m2 + noise)
         self.position_m += gain * (fit.depth_m - self.distance_m(odometer_m))
         self.variance_m2 *= 1.0 - gain
@@ -81,10 +77,38 @@ class ObstacleTracks:
         self.tracks = [track for track in self.tracks if track.distance_m(odometer_m) > 0.0]
         for track in self.tracks:
             track.variance_m2 += _PROCESS_SIGMA_M_PER_SQRT_S**2 * dt_s
-            track.is_seen = False
+            track.is_seen, track.row = False, -1
 
-    def update(self, odometer_m: float, distance_m: FloatArray, ratio: FloatArray, dt_s: float) -> list[ObstacleTrack]:
-        """Weigh this frame's evidence `ratio` (K,) at `distance_m` (K,); returns the tracks that a peak supports."""
+    def leave_path(self, distance_m: FloatArray, position_m: FloatArray, odometer_m: float, width_m: float) -> None:
+        """Drop what stands beside the path now that the path has turned away.
+
+        `position_m` (K, 2): where the path's centre lies at `distance_m` (K,), in a frame fixed to the world.
+        """
+        self.tracks = [
+            track
+            for track in self.tracks
+            if track.place_m is None
+            or _aside_m(track.place_m, distance_m, position_m, track.distance_m(odometer_m)) <= width_m
+        ]
+
+    def distances_m(self, odometer_m: float) -> list[float]:
+        """Where each of them stands, metres ahead."""
+        return [track.distance_m(odometer_m) for track in self.tracks]
+
+    def update(
+        self,
+        odometer_m: float,
+        distance_m: FloatArray,
+        ratio: FloatArray,
+        dt_s: float,
+        certain_m: float = np.inf,
+        thing: NDArray[np.intp] | None = None,
+    ) -> list[ObstacleTrack]:
+        """Weigh this frame's evidence `ratio` (K,) at `distance_m` (K,); returns the tracks that a peak supports.
+
+        `certain_m`: what stands farther off is not confirmed yet, as the path may lead past it. `thing` (K,): the box
+        whose peak a box belongs to, -1 for none: tracks that stand in boxes of one peak are one thing.
+        """
         share = min(1.0, dt_s / _INDEPENDENT_S)
         supported = []
         peaks = _peaks(ratio)
@@ -97,12 +121,12 @@ class ObstacleTracks:
             if near:
                 row = max(near, key=lambda index: float(ratio[index]))
                 peaks = [index for index in peaks if abs(distance_m[index] - distance) > gate]
-                track.last_gain = share * float(ratio[row])
-                track.log_ratio += track.last_gain
-                track.is_seen = True
+                track.log_ratio += share * float(ratio[row])
+                track.is_seen, track.row = True, row
                 supported.append(track)
             else:
-                around = np.abs(distance_m - distance) <= gate
+                reach = max(_BOX_SHARE * distance, min(gate, _GATE_SIGMAS * float(np.sqrt(track.variance_m2))))
+                around = np.abs(distance_m - distance) <= reach
                 track.log_ratio += share * min(0.0, float(ratio[around].max(initial=-np.inf)))
         for row in peaks[:1]:
             track = ObstacleTrack(
@@ -111,18 +135,37 @@ class ObstacleTracks:
                 (_GATE_SHARE * float(distance_m[row])) ** 2,
                 share * float(ratio[row]),
                 is_seen=True,
-                last_gain=share * float(ratio[row]),
+                row=row,
             )
             self.tracks.append(track)
             supported.append(track)
-        self._settle(odometer_m)
+        if thing is not None:
+            self._absorb(odometer_m, distance_m, thing)
+        self._settle(odometer_m, certain_m)
         return supported
 
-    def _settle(self, odometer_m: float) -> None:
+    def _absorb(self, odometer_m: float, distance_m: FloatArray, thing: NDArray[np.intp]) -> None:
+        """A track without a peak of its own, in a box that belongs to the peak of another, is that thing, misplaced."""
+        seen = {track.row: track for track in self.tracks if track.is_seen}
+        kept = []
+        for track in self.tracks:
+            box = int(np.argmin(np.abs(distance_m - track.distance_m(odometer_m))))
+            owner = None if track.is_seen else seen.get(int(thing[box]))
+            if owner is None:
+                kept.append(track)
+                continue
+            owner.track_id = min(owner.track_id, track.track_id)
+            owner.frames = max(owner.frames, track.frames)
+            owner.log_ratio = max(owner.log_ratio, track.log_ratio)
+            owner.is_confirmed = owner.is_confirmed or track.is_confirmed
+        self.tracks = kept
+
+    def _settle(self, odometer_m: float, certain_m: float) -> None:
         for track in self.tracks:
             track.frames += track.is_seen
             track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, _CEILING))
-            if track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None:
+            is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None
+            if is_settled and track.distance_m(odometer_m) <= certain_m:
                 track.is_confirmed = True
         self.tracks = sorted(
             (track for track in self.tracks if track.log_ratio > _DROP),
@@ -140,9 +183,13 @@ def is_trustworthy(fit: PlaneFit | None, distance_m: float) -> bool:
     )
 
 
-def is_lying(fit: PlaneFit) -> bool:
-    """Whether the plane is surely flatter than half way to upright: no drivable grade is as steep, no wall as flat."""
-    return fit.slope_rad + _GATE_SIGMAS * fit.slope_sigma_rad < _LEAST_SLOPE_RAD
+def _aside_m(place_m: FloatArray, distance_m: FloatArray, position_m: FloatArray, at_m: float) -> float:
+    """How far a place (2,) lies beside the path's centre at `at_m` along it."""
+    tangent = np.gradient(position_m, distance_m, axis=0)
+    centre = np.array([np.interp(at_m, distance_m, column) for column in position_m.T])
+    along = np.array([np.interp(at_m, distance_m, column) for column in tangent.T])
+    apart = place_m - centre
+    return float(abs(along[0] * apart[1] - along[1] * apart[0]) / max(float(np.linalg.norm(along)), 1e-9))
 
 
 def _peaks(ratio: FloatArray) -> list[int]:

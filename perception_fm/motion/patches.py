@@ -6,6 +6,8 @@ likelihood ratio of Gaussian residuals with unknown variance, n/2 ln(s_rival / s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +22,24 @@ COLUMNS = 4  # blocks across the path: a quarter of 1.9 m is about the width of 
 NOISE_VARIANCE = 1.0
 # Rolling shutter, lens residue, ego motion: no two views align better; times the gradient it is noise.
 MISALIGNMENT_PX = 0.12
+_MAX_GAIN = 1.5
 CORRELATED_PIXELS = 4.0  # pixels that count as one: blurring (sigma 0.7) and bilinear sampling
 _MAX_INDEPENDENT = 40.0
 _WANTED_PARALLAX_PX = 2.0
 _WANTED_AT_HEIGHT = 0.7  # of the camera height: there obstacle and road differ by this share of the flow
+
+
+def exposed_alike(before: NDArray[Any], now: NDArray[Any]) -> NDArray[Any]:
+    """Patches `before` (..., H, W) with mean zero and the contrast of `now` (..., H, W), which has mean zero.
+
+    Between two frames the exposure changes: a tenth of contrast within half a second looks like misalignment. The ratio
+    of standard deviations holds whether the patches are aligned or not.
+    """
+    centred = before - before.mean(axis=(-2, -1), keepdims=True)
+    power = np.einsum("...ij,...ij->...", centred, centred)
+    gain = np.sqrt(np.einsum("...ij,...ij->...", now, now) / np.maximum(power, 1e-6))
+    limited = np.clip(gain, 1.0 / _MAX_GAIN, _MAX_GAIN)
+    return np.asarray(centred * limited[..., None, None].astype(before.dtype))
 
 
 def block_means(values: Stack) -> Stack:

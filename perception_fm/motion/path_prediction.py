@@ -13,6 +13,7 @@ from perception_fm.motion.ego_views import EgoViews
 
 _HEADING_MEMORY_S = 0.6
 _CURVATURE_MEMORY_S = 1.0
+_PRESENT_MEMORY_S = 0.3
 _STEERING_MEMORY_S = 2.0  # correlation time of steering corrections within a lane
 _MIN_PATH_MEMORY_M = 5.0
 _YAW_RATE_NOISE_RPS = math.radians(0.3)  # gyro bias and lane keeping; at 12 m/s it would bend the path by 0.8 m at 60 m
@@ -31,6 +32,7 @@ class PathPrediction:
         """Forget where the vehicle was going."""
         self._heading: float | None = None
         self._curvature_per_m = 0.0
+        self._present_per_m = 0.0
         self._speed_mps = 0.0
 
     def update(
@@ -44,6 +46,7 @@ class PathPrediction:
                 turning = math.copysign(max(abs(ego.yaw_rate_rps) - _YAW_RATE_NOISE_RPS, 0.0), ego.yaw_rate_rps)
                 wanted_per_m = float(np.clip(turning / ego.speed_mps, -_MAX_CURVATURE_PER_M, _MAX_CURVATURE_PER_M))
         self._curvature_per_m += _share(dt_s, _CURVATURE_MEMORY_S) * (wanted_per_m - self._curvature_per_m)
+        self._present_per_m += _share(dt_s, _PRESENT_MEMORY_S) * (wanted_per_m - self._present_per_m)
         if self._heading is None:
             forward = base_from_camera.rotation[0]
             self._heading = float(forward[0] / forward[2])
@@ -59,7 +62,10 @@ class PathPrediction:
     def _path(self, heading: float, base_from_camera: RigidTransform) -> PredictedPath:
         lateral_m = float(base_from_camera.translation_m[1])
         memory_m = max(_STEERING_MEMORY_S * self._speed_mps, _MIN_PATH_MEMORY_M)
-        return PredictedPath(heading, self._curvature_per_m, self._half_width_m, lateral_m, memory_m)
+        behind_per_m = abs(self._present_per_m - self._curvature_per_m)
+        return PredictedPath(
+            heading, self._curvature_per_m, self._half_width_m, lateral_m, memory_m, behind_per_m
+        )
 
 
 def _share(dt_s: float, memory_s: float) -> float:

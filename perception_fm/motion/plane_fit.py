@@ -2,7 +2,9 @@
 
 Gauss-Newton on the brightness of the box's patch. The unknowns are the plane's inverse depth at the patch centre, its
 gradient across and up the patch, and a small shift (pitch and yaw that the ego motion missed). Tilt and shift are
-held by priors that allow any wall and no more motion than is left after refinement.
+held by priors that allow any wall and no more motion than is left after refinement. The shift found so far is part of
+the warp: as a mere multiple of the gradient it would be wrong by half a shift squared times the curvature of the
+picture, which an expansion imitates.
 """
 
 from __future__ import annotations
@@ -13,14 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.patches import CORRELATED_PIXELS, MISALIGNMENT_PX, NOISE_VARIANCE, patch_level
+from perception_fm.motion.patches import (
+    BLOCK_PX,
+    CORRELATED_PIXELS,
+    MISALIGNMENT_PX,
+    NOISE_VARIANCE,
+    exposed_alike,
+    patch_level,
+)
 from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, SHIFT_SIGMA_PX, BoxGeometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]
 
+# Root mean square distance of a patch's pixels from its centre: an expansion e moves them by e times this.
+_SPREAD = float(np.sqrt((PATCH_WIDTH**2 + PATCH_HEIGHT**2) / 12.0))
+UPPER_HEIGHT = PATCH_HEIGHT - BLOCK_PX  # without the lowest blocks, where the road before a thing farther off shows
 _ITERATIONS = 5
 _STEP = 0.02
+_SHIFT_STEPS = 2
+_MAX_SHIFT_SIGMAS = 3.0
 _MAX_CHANGE = 0.25  # the sweep is right to 6%; a fit that walks further off has lost its patch
 _TILT_SIGMA = 0.7  # tangent of the tilt: walls stand within 35 degrees of upright and of facing us
 
@@ -31,7 +45,8 @@ class PlaneFit:
 
     `depth_m` is optical, at the patch centre; `expansion` is e over `window_s`. `slope_rad` is the angle between
     plane and road (pi/2 upright). `planarity` is the residual's variance over that of noise and misalignment (1 is a
-    plane).
+    plane). `alignment_sigma_m`: what the misalignment of the two views as a whole may do to the depth; it does not
+    average out within the patch.
     """
 
     depth_m: float
@@ -43,49 +58,125 @@ class PlaneFit:
     slope_sigma_rad: float
     planarity: float
     correlation: float
+    alignment_sigma_m: float = 0.0
 
 
-def fit_plane(
-    current: GrayPyramid, view: ReferenceView, box: BoxGeometry, road: PlaneEstimate, width_m: float
-) -> PlaneFit | None:
-    """The plane in `box`, starting upright at its distance; None where the patch does not hold one."""
-    level = patch_level(current, box.distance_m, width_m)
-    k = current.intrinsics[level]
-    size = (PATCH_WIDTH, PATCH_HEIGHT)
-    pixel_from_patch = k @ box.rays_from_patch
-    now = sample(current.levels[level], pixel_from_patch, size).astype(np.float64)
-    gx, gy = _gradient(now, axis=1), _gradient(now, axis=0)
-    columns, rows = np.meshgrid(np.arange(PATCH_WIDTH), np.arange(PATCH_HEIGHT))
-    rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ box.rays_from_patch.T
-    rays = rays / rays[..., 2:]
-    centre = rays[PATCH_HEIGHT // 2, PATCH_WIDTH // 2]
-    offset = rays - centre
-    pixels_per_patch = width_m * k[0, 0] / box.distance_m / PATCH_WIDTH
-    shift_sigma = SHIFT_SIGMA_PX / 2.0**level / pixels_per_patch
-    first = float(box.upright @ centre)
-    tilt = 1.0 / (_TILT_SIGMA * first) ** 2
-    prior = np.array([0.0, tilt, tilt, shift_sigma**-2.0, shift_sigma**-2.0])
-    misalignment = MISALIGNMENT_PX / 2.0**level / pixels_per_patch
-    floor = NOISE_VARIANCE + misalignment**2 * float(np.mean(gx * gx + gy * gy))
-    # Unknowns: inverse depth less the start, its gradients in x and y, shift in patch pixels.
-    theta = np.zeros(5)
-    now = now - now.mean()
-    normal, variance, correlation = np.diag(prior), floor, 0.0
-    for _ in range(_ITERATIONS):
-        m = _plane(box.upright, theta, centre)
-        before, up, down = (
-            sample(
-                view.pyramid.levels[level], view.pixels_from_patch(box.rays_from_patch, s * m, level), size
-            ).astype(np.float64)
-            for s in (1.0, 1.0 + _STEP, 1.0 - _STEP)
+@dataclass(frozen=True, eq=False)
+class BoxPatch:
+    """A box's patch in the current frame and the earlier view that it is compared with.
+
+    `now` (H, W), less its mean, with gradients `gx`, `gy` per patch pixel; `rays` (H, W, 3), `centre` (3,) its middle
+    one; `pixels` image pixels of the level per patch pixel.
+    """
+
+    box: BoxGeometry
+    view: ReferenceView
+    level: int
+    now: FloatArray
+    gx: FloatArray
+    gy: FloatArray
+    rays: FloatArray
+    centre: FloatArray
+    pixels: float
+
+    @staticmethod
+    def cut(
+        current: GrayPyramid, view: ReferenceView, box: BoxGeometry, width_m: float, height_px: int = PATCH_HEIGHT
+    ) -> BoxPatch:
+        """The patch of a box `width_m` wide, or its uppermost `height_px` rows."""
+        level = patch_level(current, box.distance_m, width_m)
+        k = current.intrinsics[level]
+        now = sample(current.levels[level], k @ box.rays_from_patch, (PATCH_WIDTH, height_px)).astype(np.float64)
+        columns, rows = np.meshgrid(np.arange(PATCH_WIDTH), np.arange(height_px))
+        rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ box.rays_from_patch.T
+        rays = rays / rays[..., 2:]
+        return BoxPatch(
+            box=box,
+            view=view,
+            level=level,
+            now=now - now.mean(),
+            gx=_gradient(now, axis=1),
+            gy=_gradient(now, axis=0),
+            rays=rays,
+            centre=rays[height_px // 2, PATCH_WIDTH // 2],
+            pixels=width_m * float(k[0, 0]) / box.distance_m / PATCH_WIDTH,
         )
-        rate = (up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6))
-        before -= before.mean()
-        residual = now - before - theta[3] * gx - theta[4] * gy
+
+    @property
+    def shift_sigma(self) -> float:
+        """What is left of pitch and yaw, in patch pixels."""
+        return SHIFT_SIGMA_PX / 2.0**self.level / self.pixels
+
+    @property
+    def misalignment(self) -> float:
+        """In patch pixels."""
+        return MISALIGNMENT_PX / 2.0**self.level / self.pixels
+
+    @property
+    def floor(self) -> float:
+        """Variance that two perfectly aligned patches still differ by."""
+        return NOISE_VARIANCE + self.misalignment**2 * float(np.mean(self.gx * self.gx + self.gy * self.gy))
+
+    def before(self, m: FloatArray, shift: FloatArray) -> FloatArray:
+        """The patch (H, W) as the earlier view shows it if it lies on the plane m and moved by `shift` (2,) besides,
+        as bright and as rich in contrast."""
+        warp = self.view.pixels_from_patch(self.box.rays_from_patch, m, self.level)
+        warp[:, 2] += warp[:, :2] @ shift
+        patch = sample(self.view.pyramid.levels[self.level], warp, (PATCH_WIDTH, len(self.now))).astype(np.float64)
+        return exposed_alike(patch, self.now)
+
+
+    def unexplained(self, m: FloatArray) -> FloatArray:
+        """What the plane m (3,) leaves unexplained (H, W), with the shift that suits it best."""
+        across, both, down = (
+            float(np.sum(a * b)) for a, b in ((self.gx, self.gx), (self.gx, self.gy), (self.gy, self.gy))
+        )
+        normal = np.array([[across, both], [both, down]]) + np.eye(2) * self.shift_sigma**-2.0
+        limit, shift = _MAX_SHIFT_SIGMAS * self.shift_sigma, np.zeros(2)
+        residual = self.now - self.before(m, shift)
+        for _ in range(_SHIFT_STEPS):
+            gain = np.linalg.solve(normal, [np.sum(self.gx * residual), np.sum(self.gy * residual)])
+            moved = np.clip(shift + gain, -limit, limit)
+            after = self.now - self.before(m, moved)
+            if np.mean(after * after) >= np.mean(residual * residual):
+                break
+            shift, residual = moved, after
+        return residual
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """The plane m (3,) that explains a patch best, `residual` (H, W), and the covariance (5, 5) of inverse depth,
+    gradients across and up, and shift in patch pixels."""
+
+    m: FloatArray
+    residual: FloatArray
+    covariance: FloatArray
+    correlation: float
+
+
+def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int = _ITERATIONS) -> Alignment | None:
+    """Maximum a posteriori plane near `start` (3,); None where it walks off.
+
+    `sigma` (3,): prior standard deviations of the inverse depth at the patch centre and of its gradients across and up.
+    """
+    first = float(start @ patch.centre)
+    offset = patch.rays - patch.centre
+    prior = np.array([*sigma, patch.shift_sigma, patch.shift_sigma]) ** -2.0
+    floor, now = patch.floor, patch.now
+    theta = np.zeros(5)
+    normal, correlation = np.diag(prior), 0.0
+    independent = min(1.0, patch.pixels**2) / CORRELATED_PIXELS
+    residual = now
+    for _ in range(iterations):
+        m = _plane(start, theta, patch.centre)
+        before, up, down = (patch.before(s * m, theta[3:]) for s in (1.0, 1.0 + _STEP, 1.0 - _STEP))
+        rate = (up - down) / (2.0 * _STEP * np.maximum(patch.rays @ m, 1e-6))
+        residual = now - before
         correlation = float((now * before).sum() / np.sqrt((now * now).sum() * (before * before).sum() + 1e-9))
         variance = max(floor, (1.4826 * float(np.median(np.abs(residual)))) ** 2)
-        design = np.stack([rate, rate * offset[..., 0], rate * offset[..., 1], gx, gy], axis=-1).reshape(-1, 5)
-        independent = min(1.0, pixels_per_patch**2) / CORRELATED_PIXELS
+        design = np.stack([rate, rate * offset[..., 0], rate * offset[..., 1], patch.gx, patch.gy], axis=-1)
+        design = design.reshape(-1, 5)
         weights = independent / (variance * (1.0 + residual.ravel() ** 2 / (9.0 * variance)) ** 2)
         normal = design.T @ (weights[:, None] * design) + np.diag(prior)
         step = np.linalg.solve(normal, design.T @ (weights * residual.ravel()) - prior * theta)
@@ -94,28 +185,39 @@ def fit_plane(
             return None
         if abs(step[0]) < 1e-4 * first:
             break
-    covariance = np.linalg.inv(normal)
-    m = _plane(box.upright, theta, centre)
-    inverse, sigma = float(m @ centre), float(np.sqrt(covariance[0, 0]))
-    slope, slope_sigma = _slope(m, road, covariance[2, 2])
-    travel = float(view.travel_m[2])
+    covariance = np.asarray(np.linalg.inv(normal), np.float64)
+    return Alignment(_plane(start, theta, patch.centre), residual, covariance, correlation)
+
+
+def upright_sigma(patch: BoxPatch) -> FloatArray:
+    """Prior (3,) of a wall: at any distance (known to 100%), within 35 degrees of upright and of facing us."""
+    inverse = float(patch.box.upright @ patch.centre)
+    return np.array([1.0, _TILT_SIGMA, _TILT_SIGMA]) * inverse
+
+
+def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFit:
+    """The aligned plane as distance, expansion and slope."""
+    inverse, sigma = float(found.m @ patch.centre), float(np.sqrt(found.covariance[0, 0]))
+    slope, slope_sigma = _slope(found.m, road, found.covariance[2, 2])
+    travel = float(patch.view.travel_m[2])
     return PlaneFit(
         depth_m=1.0 / inverse,
         depth_sigma_m=sigma / inverse**2,
         expansion=inverse * travel,
         expansion_sigma=sigma * abs(travel),
-        window_s=view.window_s,
+        window_s=patch.view.window_s,
         slope_rad=slope,
         slope_sigma_rad=slope_sigma,
-        planarity=float(np.mean(residual**2)) / floor,
-        correlation=correlation,
+        planarity=float(np.mean(found.residual**2)) / patch.floor,
+        correlation=found.correlation,
+        alignment_sigma_m=patch.misalignment / _SPREAD / (abs(travel) * inverse**2),
     )
 
 
-def _plane(upright: FloatArray, theta: FloatArray, centre: FloatArray) -> FloatArray:
-    """m of the upright plane with inverse depth and gradients changed at the patch centre."""
+def _plane(start: FloatArray, theta: FloatArray, centre: FloatArray) -> FloatArray:
+    """m of the plane with inverse depth and gradients changed at the patch centre."""
     change = np.array([theta[1], theta[2], theta[0] - theta[1] * centre[0] - theta[2] * centre[1]])
-    return np.asarray(upright + change)
+    return np.asarray(start + change)
 
 
 def _slope(m: FloatArray, road: PlaneEstimate, gradient_variance: float) -> tuple[float, float]:

@@ -119,6 +119,11 @@ def _align(
             break
     if correlation < _MIN_CORRELATION or float(m[1]) <= 0.0:
         return prior
+    still = view.pixels_from_patch(rays_from_patch, np.zeros(3), level)
+    unmoved = _pixels(sample(view.pyramid.levels[level], still, size), inside)
+    left = now - unmoved + unmoved.mean()
+    if np.median(np.abs(left)) <= np.median(np.abs(residual)):
+        return prior  # drops on the windscreen, or a picture that does not move
     return PlaneEstimate(m, np.linalg.inv(normal), True)
 
 

@@ -2,7 +2,8 @@
 
 Each strip is what a box of the least obstacle height that matters would cover: the road behind its foot. The strip must
 move like the road, better than like something upright at the box, and better than like something that does not move (a
-vehicle ahead at our own speed, a reflection). A strip without texture proves nothing.
+vehicle ahead at our own speed, a reflection). A strip without texture proves nothing; a textured one that fits none of
+them shows something that moves by itself, and is no road.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _CLIP = 6.0
 _FINER_LEVELS = 1  # asphalt's texture is fine: averaged to the patch's scale it is gone
 _MIN_CORRELATION = 0.3  # a hypothesis must explain the block, not merely beat its rivals
 _SHIFT_SIGMA_PX = 0.5
+_FOREIGN = 9.0  # times the variance of noise and misalignment: three times as far off as a hypothesis that holds
 
 
 def road_strips(
@@ -95,4 +97,7 @@ def _compare(
     ratio = np.clip(0.5 * independent[:, None] * np.log(rivals / noisy[0]), -_CLIP, _CLIP)
     unexplained = (1.0 - _MIN_CORRELATION) * np.maximum(variance, 1e-6)
     ratio = np.where(residual[0] < unexplained, ratio, np.minimum(ratio, 0.0))
-    return np.asarray(np.where(residual[1:].min(axis=0) < unexplained, ratio, np.maximum(ratio, 0.0)), dtype=np.float64)
+    ratio = np.where(residual[1:].min(axis=0) < unexplained, ratio, np.maximum(ratio, 0.0))
+    least = residual.min(axis=0)
+    is_foreign = (least >= unexplained) & (least > _FOREIGN * floor)  # textured, and nothing that stands still fits
+    return np.asarray(np.where(is_foreign, -_CLIP, ratio), dtype=np.float64)

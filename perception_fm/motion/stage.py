@@ -19,19 +19,18 @@ from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate, plane_from_mounting, predict_plane
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.motion.closer_look import look_closer
 from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoViews
 from perception_fm.motion.ground_contact import ground_contact_m
 from perception_fm.motion.metric_scale import SpeedFromRoad
-from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_lying, is_trustworthy
+from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
 from perception_fm.motion.path_prediction import PathPrediction
-from perception_fm.motion.plane_fit import fit_plane
+from perception_fm.motion.plane_fit import PlaneFit
 from perception_fm.motion.road_alignment import RoadAlignment, align_roads, nearest_visible_m
 from perception_fm.motion.road_strips import road_strips
 from perception_fm.motion.swept_boxes import (
     BoxEvidence,
     box_distances,
-    box_geometry,
-    path_evidence,
     sweep_boxes,
 )
 from perception_fm.motion.verified_road import VerifiedRoad, verified_distance_m
@@ -183,39 +182,36 @@ class MotionStage:
         distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), sweep_config.max_distance_m)
         evidence = sweep_boxes(pyramid, aligned, path, distances, sweep_config.swept_height_m)
         clock.stop("sweep")
-        ratio = path_evidence(evidence)
-        for track in self._obstacles.update(self._odometer_m, distances, ratio, dt_s):
-            self._measure(track, pyramid, aligned, evidence, path)
-        clock.stop("obstacles")
         position = self._path_in_odom(path, distances, frame.ego)
+        self._obstacles.leave_path(distances, position, self._odometer_m, 2.0 * path.half_width_m)
+        looked = look_closer(pyramid, aligned, path, evidence, self._obstacles.distances_m(self._odometer_m))
+        certain_m = _certain_m(path, distances)
+        for track in self._obstacles.update(self._odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing):
+            self._measure(track, looked.fits.get(track.row), pyramid, aligned, path)
+            at_m = track.distance_m(self._odometer_m)
+            track.place_m = np.array([np.interp(at_m, distances, column) for column in position.T])
+        clock.stop("obstacles")
         strips = road_strips(pyramid, aligned, path, distances, sweep_config.min_obstacle_height_m)
         memory = self._verified.update(self._odometer_m, distances, strips, position, dt_s)
         self._verified_m, is_free = verified_distance_m(
             distances, memory, nearest, self._road.height_m, sweep_config.min_obstacle_height_m
         )
-        report.evidence = evidence
-        report.sweep = PathSweep(distances, ratio, strips.min(axis=1), is_free)
+        report.evidence = looked.evidence
+        report.sweep = PathSweep(distances, looked.ratio, strips.min(axis=1), is_free)
         clock.stop("free_space")
 
     def _measure(
         self,
         track: ObstacleTrack,
+        fit: PlaneFit | None,
         pyramid: GrayPyramid,
         aligned: RoadAlignment,
-        evidence: BoxEvidence,
         path: PredictedPath,
     ) -> None:
-        """Fit the plane where the track is, and find where it meets the road."""
+        """Move the track to the plane that was found for it, and find where it meets the road."""
         assert self._road is not None
         distance = track.distance_m(self._odometer_m)
-        row = int(np.argmin(np.abs(evidence.distance_m - distance)))
-        width = 2.0 * path.half_width_m
-        start = float(evidence.distance_m[row]) if track.fit is None else distance
-        box = box_geometry(start, path, self._road, 0.0, self._config.sweep.swept_height_m, width)
-        fit = fit_plane(pyramid, evidence.views[row], box, self._road, width)
-        if fit is not None and is_lying(fit):
-            track.take_back()
-        elif fit is not None and is_trustworthy(fit, distance):
+        if fit is not None and is_trustworthy(fit, distance):
             track.measure(fit, self._odometer_m)
             distance = track.distance_m(self._odometer_m)
         track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
@@ -261,6 +257,12 @@ class MotionStage:
         """Nobody looks, so nothing stays verified: what can move may move in."""
         self._verified.reset()
         self._verified_m = 0.0
+
+
+def _certain_m(path: PredictedPath, distances: FloatArray) -> float:
+    """How far it is sure that what stands on the path stands in the way: the path is known to half its width."""
+    is_sure = path.lateral_sigma_m(distances) <= path.half_width_m
+    return float(distances[is_sure].max(initial=0.0))
 
 
 def _why_blind(frame: RectifiedFrame, report: MotionReport) -> str:

@@ -26,6 +26,7 @@ from perception_fm.motion.patches import (
     NOISE_VARIANCE,
     block_means,
     choose_views,
+    exposed_alike,
     gradients,
     independent_pixels,
     patch_levels,
@@ -41,9 +42,9 @@ BOX_SPACING = 1.06  # ratio of neighbouring distances
 ROWS = 5
 PATCH_WIDTH, PATCH_HEIGHT = COLUMNS * BLOCK_PX, ROWS * BLOCK_PX
 SHIFT_SIGMA_PX = 0.5  # what is left of pitch and yaw after refinement, as a shift of the whole patch
-_PAST_SHARES = (0.7, 0.35)  # inverse depth of what is seen past the box; 0.5 is the effect-size gate between them
+PAST_SHARES = (0.7, 0.35)  # inverse depth of what is seen past the box; 0.5 is the effect-size gate between them
 _NEARER_SHARE = 1.15
-_CLIP = 6.0  # no block decides alone: a moving shadow or a specular spot is not an obstacle
+BLOCK_CLIP = 6.0  # no block decides alone: a moving shadow or a specular spot is not an obstacle
 _STEADY_GROUP = 7  # boxes that share one correction: a factor of 1.5 in distance
 _STEADY_M, _STEADY_PATCH_PX = 3.0, 64  # cross-section, metres and patch pixels, that the correction is measured on
 _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift does not matter
@@ -142,7 +143,7 @@ def sweep_boxes(
     levels = patch_levels(current, distance_m, width_m)
     road = np.stack([plane.m for plane in roads])
     plain = plane_warps(views, levels, rays_from_patch, np.stack([road, np.zeros_like(road)]))
-    shares = (1.0, _NEARER_SHARE, *_PAST_SHARES)
+    shares = (1.0, _NEARER_SHARE, *PAST_SHARES)
     turned = plane_warps(steady, levels, rays_from_patch, np.stack([*(share * upright for share in shares), road]))
     count, size = len(distance_m), (PATCH_WIDTH, PATCH_HEIGHT)
     observed = np.empty((count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
@@ -217,15 +218,14 @@ def _compare(
     """Log likelihood ratios (K, ROWS, COLUMNS) of the first hypothesis, upright, against the best of its rivals."""
     observed = now.astype(np.float32)
     observed -= observed.mean(axis=(1, 2), keepdims=True)
-    error = predicted.astype(np.float32)
-    error -= error.mean(axis=(2, 3), keepdims=True)
+    error = exposed_alike(predicted.astype(np.float32), observed)
     error -= observed
     dx, dy = gradients(observed)
     residual = block_means(remove_shift(dx, dy, error, SHIFT_SIGMA_PX * per_pixel) ** 2)
     floor = NOISE_VARIANCE + (MISALIGNMENT_PX * per_pixel[:, None, None]) ** 2 * block_means(dx * dx + dy * dy)
     noisy = residual + floor
     ratio = 0.5 * independent[:, None, None] * np.log(noisy[1:].min(axis=0) / noisy[0])
-    return np.asarray(np.clip(ratio, -_CLIP, _CLIP), dtype=np.float64)
+    return np.asarray(np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP), dtype=np.float64)
 
 
 def path_evidence(evidence: BoxEvidence) -> FloatArray:

@@ -71,3 +71,20 @@ def test_short_and_long_distances_join():
     around_m = memory_m * np.array([0.999e-3, 1.001e-3])
     swing = swing_m(around_m, 0.01, memory_m)
     assert swing[1] / swing[0] == pytest.approx((1.001 / 0.999) ** 2, rel=1e-3)
+
+
+def test_a_path_whose_curvature_is_known_and_fades_no_sooner_is_certain():
+    depth_m = np.array([5.0, 20.0, 60.0])
+    np.testing.assert_array_equal(PredictedPath(0.02, 0.01, 0.95).lateral_sigma_m(depth_m), 0.0)
+    np.testing.assert_array_equal(PredictedPath(0.02, 0.0, 0.95, memory_m=24.0).lateral_sigma_m(depth_m), 0.0)
+
+
+def test_a_fading_curve_may_go_on_as_an_arc():
+    """80 m of radius at 12 m/s: at 24 m the arc is 3.6 m aside, the fading path 1 / e of 24^2 / 80 = 2.6 m."""
+    path = PredictedPath(0.0, 1.0 / 80.0, 0.95, memory_m=24.0)
+    assert path.lateral_sigma_m(np.array([24.0]))[0] == pytest.approx(3.6 - 7.2 / np.e, abs=0.01)
+
+
+def test_curvature_that_is_off_leads_aside_with_the_square_of_the_distance():
+    path = PredictedPath(0.0, 0.0, 0.95, curvature_sigma_per_m=0.002)
+    np.testing.assert_allclose(path.lateral_sigma_m(np.array([10.0, 30.0])), [0.1, 0.9])

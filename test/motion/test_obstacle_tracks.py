@@ -220,3 +220,54 @@ def test_obstacles_far_apart_stay_two():
 def test_plane_that_disagrees_may_not_move_a_track(fit, expected):
     """30% is twice the gate; half a correlation is no match."""
     assert is_trustworthy(fit, 30.0) is expected
+
+
+def test_far_end_of_an_uncertain_path_is_not_confirmed():
+    """What stands where the path may lead past it waits until the path is known, and loses nothing meanwhile."""
+    tracks = ObstacleTracks()
+    for certain_m, expected in ((20.0, False), (20.0, False), (20.0, False), (20.0, False), (40.0, True)):
+        tracks.predict(DT_S, 0.0)
+        for track in tracks.update(0.0, DISTANCES_M, peak(30.0, 24.0), DT_S, certain_m):
+            track.measure(plane(30.0), 0.0)
+        assert tracks.tracks[0].is_confirmed is expected
+    assert tracks.tracks[0].log_ratio > CONFIRM
+
+
+def test_confirmed_obstacle_stays_when_the_path_becomes_uncertain():
+    tracks = ObstacleTracks()
+    for certain_m in (40.0, 40.0, 40.0, 10.0):
+        tracks.predict(DT_S, 0.0)
+        for track in tracks.update(0.0, DISTANCES_M, peak(30.0, 24.0), DT_S, certain_m):
+            track.measure(plane(30.0), 0.0)
+    assert tracks.tracks[0].is_confirmed
+
+
+def test_track_in_a_box_that_shows_another_is_that_one():
+    """A second box before the wall ends when the wall's own box explains it; the alarm and its id stay."""
+    tracks = ObstacleTracks()
+    for _ in range(5):
+        look(tracks, peak(30.0, 24.0))
+    first = tracks.tracks[0].track_id
+    wall = int(np.argmin(np.abs(DISTANCES_M - 36.0)))
+    thing = np.full(len(DISTANCES_M), -1)
+    thing[(DISTANCES_M > 27.0) & (DISTANCES_M < 39.0)] = wall
+    for _ in range(2):
+        tracks.predict(DT_S, 0.0)
+        for track in tracks.update(0.0, DISTANCES_M, peak(36.0, 24.0), DT_S, np.inf, thing):
+            track.measure(plane(36.0), 0.0)
+    assert [track.track_id for track in tracks.tracks] == [first]
+    assert tracks.tracks[0].is_confirmed
+    assert tracks.tracks[0].distance_m(0.0) == pytest.approx(36.0, rel=0.03)
+
+
+def test_what_the_path_has_turned_away_from_is_dropped():
+    tracks = ObstacleTracks()
+    for _ in range(4):
+        for track in look(tracks, peak(30.0, 24.0)):
+            track.place_m = np.array([30.0, 0.0])
+    straight = np.column_stack([DISTANCES_M, np.zeros(len(DISTANCES_M))])
+    tracks.leave_path(DISTANCES_M, straight, 0.0, 1.9)
+    assert len(tracks.tracks) == 1
+    bent = np.column_stack([DISTANCES_M, 0.005 * DISTANCES_M**2])  # 4.5 m aside at 30 m
+    tracks.leave_path(DISTANCES_M, bent, 0.0, 1.9)
+    assert tracks.tracks == []

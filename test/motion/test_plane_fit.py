@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from motion_scene import GREY, Scene, free_road, make_scene, noise_texture, road, wall, wall_at_30_m
 
+from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import choose_views
-from perception_fm.motion.plane_fit import PlaneFit, fit_plane
-from perception_fm.motion.swept_boxes import box_geometry
+from perception_fm.motion.plane_fit import BoxPatch, PlaneFit, align, described, upright_sigma
+from perception_fm.motion.swept_boxes import BoxGeometry, box_geometry
+from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 WIDTH_M, SWEPT_HEIGHT_M = 1.9, 2.5
 
@@ -16,7 +18,16 @@ WIDTH_M, SWEPT_HEIGHT_M = 1.9, 2.5
 def fit(scene: Scene, x_m: float, start_m: float, travel_m: float = 6.0) -> PlaneFit | None:
     """The plane in a box at `start_m`, seen over 0.5 s."""
     box = box_geometry(start_m, scene.path, scene.plane, 0.0, SWEPT_HEIGHT_M, WIDTH_M)
-    return fit_plane(scene.pyramid(x_m), scene.view(x_m, travel_m), box, scene.plane, WIDTH_M)
+    return fit_in(scene.pyramid(x_m), scene.view(x_m, travel_m), box, scene.plane, WIDTH_M)
+
+
+def fit_in(
+    current: GrayPyramid, view: ReferenceView, box: BoxGeometry, plane: PlaneEstimate, width_m: float
+) -> PlaneFit | None:
+    """The plane that a box holds."""
+    patch = BoxPatch.cut(current, view, box, width_m)
+    found = align(patch, box.upright, upright_sigma(patch))
+    return None if found is None else described(patch, found, plane)
 
 
 @pytest.mark.parametrize("start_share", [0.95, 1.0, 1.06])
@@ -56,7 +67,7 @@ def test_time_to_contact_is_free_of_scale():
     half = type(view)(view.pyramid, view.rotation, 0.5 * view.travel_m, view.window_s)
     small_road = type(scene.plane)(2.0 * scene.plane.m, scene.plane.covariance, False)
     box = box_geometry(10.0, scene.path, small_road, 0.0, 0.5 * SWEPT_HEIGHT_M, 0.5 * WIDTH_M)
-    scaled = fit_plane(current, half, box, small_road, 0.5 * WIDTH_M)
+    scaled = fit_in(current, half, box, small_road, 0.5 * WIDTH_M)
     assert true is not None
     assert scaled is not None
     assert true.window_s / true.expansion == pytest.approx(20.0 / 12.0, rel=0.02)
@@ -89,12 +100,12 @@ def test_flat_wall_is_planar_and_a_step_is_not():
     scene = wall_at_30_m()
     views = choose_views(scene.views(12.0), np.array([18.0]), 1.4, 400.0)
     box = box_geometry(18.0, scene.path, scene.plane, 0.0, SWEPT_HEIGHT_M, WIDTH_M)
-    flat = fit_plane(scene.pyramid(12.0), views[0], box, scene.plane, WIDTH_M)
+    flat = fit_in(scene.pyramid(12.0), views[0], box, scene.plane, WIDTH_M)
     left = wall(noise_texture(2), 30.0)
     right = wall(noise_texture(6), 38.0)
     object.__setattr__(left, "size_m", (4.0, 4.0))  # the left half of the path only
     step = make_scene(road(noise_texture(1)), left, right)
-    stepped = fit_plane(
+    stepped = fit_in(
         step.pyramid(12.0), step.view(12.0, float(views[0].travel_m[2])), box, step.plane, WIDTH_M
     )
     assert flat is not None

@@ -10,6 +10,7 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate, plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.motion.road_alignment import FAR_FROM_M, align_roads, nearest_visible_m
+from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 PITCH_RAD = 0.03
 CLEAR_M = 100.0
@@ -119,3 +120,14 @@ def test_nearest_visible_road_is_at_the_bottom_row():
 def test_camera_that_looks_at_the_sky_sees_no_road():
     up = plane_from_mounting(base_from_camera(1.4, -0.6))
     assert nearest_visible_m(up, INTRINSICS, SIZE[1]) == math.inf
+
+
+def test_drops_on_the_windscreen_do_not_tilt_the_road(pitched):
+    """A pattern that stands still in the picture looks like road without end; the plane that was known stays."""
+    drops = noise_texture(7, 0.6)[: SIZE[1], : SIZE[0], 0]
+    current, view = GrayPyramid.build(drops, INTRINSICS), pitched.view(0.0, 2.4)
+    still = ReferenceView(current, view.rotation, view.travel_m, view.window_s)
+    start = prior(1.0, 0.3)
+    plane = align_roads(current, (still,), start, pitched.path, CLEAR_M).near
+    assert not plane.is_measured
+    np.testing.assert_array_equal(plane.m, start.m)

@@ -101,3 +101,18 @@ def test_one_covered_column_is_not_verified():
     ratio = strips(scene)[row]
     assert ratio[0] < 0.0
     assert (ratio[2:] > 0.0).all()
+
+
+def test_what_moves_by_itself_is_no_road():
+    """A car that comes in from the side fits none of the hypotheses; road that was verified there must not stay."""
+    def crossing(y_m: float) -> Scene:
+        car = wall(noise_texture(5, 0.5), 15.0, width_m=4.0, height_m=2.0)
+        object.__setattr__(car, "origin_world_m", car.origin_world_m + np.array([0.0, y_m, 0.0]))
+        return make_scene(road(noise_texture(1)), car)
+
+    now, then = crossing(0.0), crossing(-4.0)  # 8 m/s across
+    ratio = strips(now, 0.0, (then.view(0.0, 6.0, 0.5),))
+    behind = (DISTANCES_M > 17.0) & (DISTANCES_M < 40.0)
+    assert (ratio[behind].min(axis=1) <= -3.0).mean() > 0.8
+    before = DISTANCES_M < 9.0
+    assert ratio[before].min() > -3.0

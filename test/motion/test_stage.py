@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from motion_scene import (
     GREY,
+    HALF_WIDTH_M,
     INTRINSICS,
     SPEED_MPS,
     Scene,
     canyon,
+    free_road,
     house_front,
     make_scene,
     noise_texture,
@@ -195,3 +197,17 @@ def test_reset_forgets_everything(free):
     again = drive(canyon(), 10, stage)
     assert [report.verified_m for report in again] == [report.verified_m for report in free]
     assert again[0].reasons == ["warming up"]
+
+
+def test_entering_a_bend_makes_the_far_path_uncertain():
+    """The curvature follows the wheels with a second's delay; until then what it leaves out is the path's sigma."""
+    scene, stage = free_road(), MotionStage(PerceptionConfig())
+    for number in range(4):
+        report = stage.update(frame_of(number, scene.gray(1.2 * number), scene, ego_of(number)))
+    assert report.path is not None
+    assert report.path.lateral_sigma_m(np.array([60.0]))[0] < 0.1
+    for number in range(4, 7):
+        report = stage.update(frame_of(number, scene.gray(1.2 * number), scene, ego_of(number, 0.15)))
+    assert report.path is not None
+    assert report.path.lateral_sigma_m(np.array([40.0]))[0] > HALF_WIDTH_M
+    assert report.path.lateral_sigma_m(np.array([8.0]))[0] < HALF_WIDTH_M

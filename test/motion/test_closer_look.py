@@ -1,0 +1,113 @@
+"""The closer look keeps walls, puts them where they stand, and takes climbing roads for roads."""
+
+import math
+
+import numpy as np
+import pytest
+from motion_scene import Scene, free_road, make_scene, noise_texture, ramp, road, wall, wall_at_30_m
+
+from perception_fm.motion import closer_look
+from perception_fm.motion.closer_look import CloserLook, is_lying, look_closer
+from perception_fm.motion.obstacle_tracks import CONFIRM
+from perception_fm.motion.plane_fit import PlaneFit
+from perception_fm.motion.swept_boxes import box_distances, path_evidence, sweep_boxes
+
+SWEPT_HEIGHT_M = 2.5
+DISTANCES_M = box_distances(5.0, 100.0)
+
+
+def look(scene: Scene, x_m: float = 0.0, views=None, watched_m=()) -> CloserLook:
+    aligned = scene.aligned(*(scene.views(x_m) if views is None else views))
+    current = scene.pyramid(x_m)
+    evidence = sweep_boxes(current, aligned, scene.path, DISTANCES_M, SWEPT_HEIGHT_M)
+    return look_closer(current, aligned, scene.path, evidence, watched_m)
+
+
+@pytest.mark.parametrize("distance_m", [12.0, 20.0, 30.0])
+def test_wall_is_one_thing_where_it_stands(distance_m):
+    looked = look(wall_at_30_m(), 30.0 - distance_m)
+    rows = np.flatnonzero(looked.ratio > 3.0)
+    assert len(rows) == 1
+    fit = looked.fits[int(rows[0])]
+    assert fit.depth_m == pytest.approx(distance_m, rel=0.015)
+    assert DISTANCES_M[rows[0]] == pytest.approx(distance_m, rel=0.04)  # boxes are 6% apart
+    assert looked.ratio[rows[0]] > CONFIRM
+    assert looked.thing[rows[0]] == rows[0]
+
+
+def test_blocks_of_the_thing_are_those_of_its_box():
+    looked = look(wall_at_30_m(), 10.0)
+    row = int(np.argmax(looked.ratio))
+    assert path_evidence(looked.evidence)[row] == pytest.approx(looked.ratio[row])
+
+
+def test_boxes_before_the_wall_say_that_it_stands_elsewhere():
+    looked = look(wall_at_30_m(), 0.0)
+    before = (DISTANCES_M > 24.0) & (DISTANCES_M < 28.0)
+    assert looked.ratio[before].max() < -1.0
+
+
+def climbing(grade: float, hinge_m: float, contrast: float) -> Scene:
+    return make_scene(road(noise_texture(1, contrast)), ramp(noise_texture(5, contrast), hinge_m, math.atan(grade)))
+
+
+@pytest.mark.parametrize("contrast", [0.05, 0.22])
+@pytest.mark.parametrize(("grade", "hinge_m"), [(0.06, 25.0), (0.08, 8.0), (0.12, 15.0), (0.15, 25.0)])
+def test_climbing_road_is_no_obstacle(grade, hinge_m, contrast):
+    """The views are 0.5 s and 6 m apart: 12 m/s, so that a bend of 144 m and more may be driven."""
+    assert look(climbing(grade, hinge_m, contrast)).ratio.max() < 3.0
+
+
+@pytest.mark.parametrize(("grade", "hinge_m"), [(0.08, 8.0), (0.12, 15.0)])
+def test_without_drivable_grade_a_climbing_road_is_an_obstacle(grade, hinge_m, monkeypatch):
+    monkeypatch.setattr(closer_look, "unexplained_by_grade", lambda patch, road: patch.now)
+    assert look(climbing(grade, hinge_m, 0.05)).ratio.max() > CONFIRM
+
+
+def test_free_road_has_nothing_to_look_at():
+    looked = look(free_road())
+    assert looked.ratio.max() < 1.0
+    assert (looked.thing == -1).all()
+
+
+@pytest.mark.parametrize("lean_deg", [-30.0, 30.0])
+def test_leaning_wall_stays_an_obstacle(lean_deg):
+    scene = make_scene(road(noise_texture(1)), wall(noise_texture(2), 20.0, lean_rad=math.radians(lean_deg)))
+    assert look(scene).ratio.max() > CONFIRM / 2.0
+
+
+def test_changed_exposure_does_not_move_the_wall():
+    """A tenth of contrast within half a second is what automatic exposure does."""
+    scene = wall_at_30_m()
+    views = []
+    for view in scene.views(5.0):
+        darker = [np.clip(0.86 * image.astype(np.float32) + 20.0, 0, 255) for image in view.pyramid.levels]
+        pyramid = type(view.pyramid)(tuple(image.astype(np.uint8) for image in darker), view.pyramid.intrinsics)
+        views.append(type(view)(pyramid, view.rotation, view.travel_m, view.window_s))
+    looked = look(scene, 5.0, views)
+    row = int(np.argmax(looked.ratio))
+    assert looked.ratio[row] > CONFIRM
+    assert looked.fits[row].depth_m == pytest.approx(25.0, rel=0.015)
+
+
+def test_error_of_pitch_and_yaw_does_not_move_the_wall():
+    """An eighth of a degree is 0.9 px, a whole expansion at 45 m: to first order alone it would look like one."""
+    scene = wall_at_30_m()
+    views = tuple(view.turned(math.radians(0.12), math.radians(-0.1)) for view in scene.views(0.0))
+    looked = look(scene, 0.0, views)
+    assert looked.fits[int(np.argmax(looked.ratio))].depth_m == pytest.approx(30.0, rel=0.02)
+
+
+def test_lying_plane_is_no_evidence():
+    plane = PlaneFit(20.0, 0.2, 0.3, 0.01, 0.5, math.radians(20.0), math.radians(5.0), 1.0, 0.9)
+    assert is_lying(plane)
+    assert not is_lying(PlaneFit(20.0, 0.2, 0.3, 0.01, 0.5, math.radians(20.0), math.radians(15.0), 1.0, 0.9))
+
+
+def test_smooth_residual_counts_for_few_pixels():
+    """What noise leaves is white; what a wrong plane leaves is smooth and repeats itself."""
+    rng = np.random.default_rng(0)
+    white = rng.normal(size=(40, 32))
+    smooth = np.cumsum(np.cumsum(white, axis=0), axis=1)
+    assert closer_look._whiteness(white) == 1.0
+    assert closer_look._whiteness(smooth) < 0.1
