@@ -91,3 +91,18 @@ def test_independent_pixels_fall_with_the_square_of_the_distance_and_are_bounded
     assert count[1] / count[2] == pytest.approx(4.0)
     assert count[0] <= 40.0
     assert count[3] == 0.5
+
+
+def test_patch_of_another_exposure_is_made_alike():
+    rng = np.random.default_rng(2)
+    now = rng.normal(0.0, 20.0, (3, 40, 32))
+    now -= now.mean(axis=(1, 2), keepdims=True)
+    before = 0.8 * now + 13.0
+    np.testing.assert_allclose(patches.exposed_alike(before, now), now, atol=1e-9)
+
+
+def test_contrast_is_changed_by_half_at_most():
+    """A patch without texture must not be blown up into noise that looks like one."""
+    now = np.tile([[-10.0, 10.0]], (40, 16))
+    np.testing.assert_allclose(patches.exposed_alike(0.1 * now, now), 0.15 * now)
+    np.testing.assert_array_equal(patches.exposed_alike(np.full((40, 32), 7.0), now), 0.0)
