@@ -13,6 +13,7 @@ from perception_fm.bags.writer import BagWriter
 from perception_fm.cli import EXIT_CHECK_FAILED, main
 from perception_fm.cli.demo import CLIP, contradiction_lines, live_lines
 from perception_fm.errors import PerceptionError
+from perception_fm.evaluation.results import summarise
 from perception_fm.ros import live_demo
 from perception_fm.ros.live_demo import LiveAnswers, play_to_live_node
 from perception_fm.ros.node_process import NodeProcess
@@ -117,10 +118,7 @@ def test_silence_and_foreign_claims_fail_the_demo(
     assert main(["demo", "-o", str(tmp_path / "out")]) == 0
 
 
-EMPTY_SUMMARY = {
-    "frames": 1, "duration_s": 0.0, "state_counts": {"UNVERIFIED": 1}, "moving_frames": 0, "alarm": None,
-    "refused_inputs": {}, "latency_ms": {}, "contradiction": None,
-}
+EMPTY_SUMMARY = summarise([])
 
 
 def test_the_clip_ships_with_the_package() -> None:
