@@ -28,7 +28,6 @@ from perception_fm.motion.patches import (
     independent_pixels,
 )
 from perception_fm.motion.plane_fit import (
-    UPPER_HEIGHT,
     Alignment,
     BoxPatch,
     PlaneFit,
@@ -45,6 +44,7 @@ from perception_fm.motion.swept_boxes import (
     BoxEvidence,
     box_geometry,
     path_evidence,
+    strongest_window,
 )
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
@@ -128,10 +128,11 @@ def _judged(
     """The upright plane near a box and the log likelihood ratios (ROWS, COLUMNS) for it; None where there is none."""
     distance_m, width_m = float(evidence.distance_m[row]), 2.0 * path.half_width_m
     road = aligned.road_at(distance_m)
-    placed = _placed(current, evidence.views[row], path, road, distance_m, evidence.swept_height_m)
+    window = strongest_window(evidence.obstacle[row])
+    placed = _placed(current, evidence.views[row], path, road, distance_m, evidence.swept_height_m, window)
     if placed is None:
         return None
-    patch, found = placed
+    patch, found, (rows, columns) = placed
     plain = choose_views(
         aligned.references, np.array([distance_m]), aligned.near.height_m, current.intrinsics[0][1, 1]
     )[0]
@@ -141,7 +142,9 @@ def _judged(
     block_m = width_m / COLUMNS, evidence.swept_height_m / ROWS
     independent = _whiteness(found.residual) * independent_pixels(current, np.array([patch.box.distance_m]), *block_m)
     ratio = 0.5 * independent * np.log(noisy[1:].min(axis=0) / noisy[0])
-    return described(patch, found, road), np.asarray(np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP), np.float64)
+    blocks = np.minimum(evidence.obstacle[row], 0.0)
+    blocks[rows, columns] = np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP)
+    return described(patch, found, road), blocks
 
 
 def _placed(
@@ -151,24 +154,29 @@ def _placed(
     road: PlaneEstimate,
     start_m: float,
     height_m: float,
-) -> tuple[BoxPatch, Alignment] | None:
-    """A box that stands where the plane in it stands, and that plane.
+    window: tuple[slice, slice],
+) -> tuple[BoxPatch, Alignment, tuple[slice, slice]] | None:
+    """A box that stands where the plane in it stands, that plane, and the rows and columns of blocks that hold it.
 
-    The road before a thing shows in the lowest blocks of a box that stands too near: they wait until it is placed.
+    Only the window that speaks for an obstacle is looked at: a car ends below the top of the box. The blocks below it
+    wait until the box is placed, since the road before a thing shows in them if the box stands too near.
     """
+    rows, columns = window
     width_m, depth_m = 2.0 * path.half_width_m, start_m
     for _ in range(_PLACINGS):
         box = box_geometry(depth_m, path, road, 0.0, height_m, width_m)
-        patch = BoxPatch.cut(current, view, box, width_m, UPPER_HEIGHT)
+        patch = BoxPatch.cut(current, view, box, width_m, rows, columns)
         found = align(patch, box.upright, upright_sigma(patch), _PLACING_ITERATIONS)
         if found is None:
             return None
         depth_m = 1.0 / float(found.m @ patch.centre)
         if 1.0 / BOX_SPACING < depth_m / box.distance_m < BOX_SPACING:
             break
-    patch = BoxPatch.cut(current, view, box_geometry(depth_m, path, road, 0.0, height_m, width_m), width_m)
+    below = slice(rows.start, rows.stop + 1)
+    box = box_geometry(depth_m, path, road, 0.0, height_m, width_m)
+    patch = BoxPatch.cut(current, view, box, width_m, below, columns)
     found = align(patch, patch.box.upright, upright_sigma(patch))
-    return None if found is None else (patch, found)
+    return None if found is None else (patch, found, (below, columns))
 
 
 def _rivals(patch: BoxPatch, plain: ReferenceView, road: PlaneEstimate) -> list[FloatArray]:

@@ -43,8 +43,8 @@ def exposed_alike(before: NDArray[Any], now: NDArray[Any]) -> NDArray[Any]:
 
 
 def block_means(values: Stack) -> Stack:
-    """Means over blocks of 8 x 8: (..., 8 R, 32) to (..., R, COLUMNS)."""
-    shaped = values.reshape(*values.shape[:-2], -1, BLOCK_PX, COLUMNS, BLOCK_PX)
+    """Means over blocks of 8 x 8: (..., 8 R, 8 C) to (..., R, C)."""
+    shaped = values.reshape(*values.shape[:-2], -1, BLOCK_PX, values.shape[-1] // BLOCK_PX, BLOCK_PX)
     return np.asarray(shaped.mean(axis=(-3, -1)))
 
 

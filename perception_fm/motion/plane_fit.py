@@ -17,20 +17,19 @@ from numpy.typing import NDArray
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import (
     BLOCK_PX,
+    COLUMNS,
     CORRELATED_PIXELS,
     MISALIGNMENT_PX,
     NOISE_VARIANCE,
     exposed_alike,
     patch_level,
 )
-from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, SHIFT_SIGMA_PX, BoxGeometry
+from perception_fm.motion.swept_boxes import PATCH_WIDTH, ROWS, SHIFT_SIGMA_PX, BoxGeometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]
 
-# Root mean square distance of a patch's pixels from its centre: an expansion e moves them by e times this.
-_SPREAD = float(np.sqrt((PATCH_WIDTH**2 + PATCH_HEIGHT**2) / 12.0))
-UPPER_HEIGHT = PATCH_HEIGHT - BLOCK_PX  # without the lowest blocks, where the road before a thing farther off shows
+ALL = slice(None)
 _ITERATIONS = 5
 _STEP = 0.02
 _SHIFT_STEPS = 2
@@ -65,11 +64,12 @@ class PlaneFit:
 class BoxPatch:
     """A box's patch in the current frame and the earlier view that it is compared with.
 
-    `now` (H, W), less its mean, with gradients `gx`, `gy` per patch pixel; `rays` (H, W, 3), `centre` (3,) its middle
-    one; `pixels` image pixels of the level per patch pixel.
+    `rays_from_patch` (3, 3) maps its pixels to current rays. `now` (H, W), less its mean, with gradients `gx`, `gy` per
+    patch pixel; `rays` (H, W, 3), `centre` (3,) its middle one; `pixels` image pixels of the level per patch pixel.
     """
 
     box: BoxGeometry
+    rays_from_patch: FloatArray
     view: ReferenceView
     level: int
     now: FloatArray
@@ -81,24 +81,35 @@ class BoxPatch:
 
     @staticmethod
     def cut(
-        current: GrayPyramid, view: ReferenceView, box: BoxGeometry, width_m: float, height_px: int = PATCH_HEIGHT
+        current: GrayPyramid,
+        view: ReferenceView,
+        box: BoxGeometry,
+        width_m: float,
+        rows: slice = ALL,
+        columns: slice = ALL,
     ) -> BoxPatch:
-        """The patch of a box `width_m` wide, or its uppermost `height_px` rows."""
+        """The patch of a box `width_m` wide, or these rows and columns of its blocks."""
+        top, bottom, _ = rows.indices(ROWS)
+        left, right, _ = columns.indices(COLUMNS)
+        corner = np.array([[1.0, 0.0, left * BLOCK_PX], [0.0, 1.0, top * BLOCK_PX], [0.0, 0.0, 1.0]])
+        rays_from_patch = box.rays_from_patch @ corner
+        width, height = (right - left) * BLOCK_PX, (bottom - top) * BLOCK_PX
         level = patch_level(current, box.distance_m, width_m)
         k = current.intrinsics[level]
-        now = sample(current.levels[level], k @ box.rays_from_patch, (PATCH_WIDTH, height_px)).astype(np.float64)
-        columns, rows = np.meshgrid(np.arange(PATCH_WIDTH), np.arange(height_px))
-        rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ box.rays_from_patch.T
+        now = sample(current.levels[level], k @ rays_from_patch, (width, height)).astype(np.float64)
+        x, y = np.meshgrid(np.arange(width), np.arange(height))
+        rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ rays_from_patch.T
         rays = rays / rays[..., 2:]
         return BoxPatch(
             box=box,
+            rays_from_patch=rays_from_patch,
             view=view,
             level=level,
             now=now - now.mean(),
             gx=_gradient(now, axis=1),
             gy=_gradient(now, axis=0),
             rays=rays,
-            centre=rays[height_px // 2, PATCH_WIDTH // 2],
+            centre=rays[height // 2, width // 2],
             pixels=width_m * float(k[0, 0]) / box.distance_m / PATCH_WIDTH,
         )
 
@@ -113,6 +124,11 @@ class BoxPatch:
         return MISALIGNMENT_PX / 2.0**self.level / self.pixels
 
     @property
+    def spread(self) -> float:
+        """Root mean square distance of its pixels from its centre: an expansion e moves them by e times this."""
+        return float(np.hypot(*self.now.shape) / np.sqrt(12.0))
+
+    @property
     def floor(self) -> float:
         """Variance that two perfectly aligned patches still differ by."""
         return NOISE_VARIANCE + self.misalignment**2 * float(np.mean(self.gx * self.gx + self.gy * self.gy))
@@ -120,9 +136,10 @@ class BoxPatch:
     def before(self, m: FloatArray, shift: FloatArray) -> FloatArray:
         """The patch (H, W) as the earlier view shows it if it lies on the plane m and moved by `shift` (2,) besides,
         as bright and as rich in contrast."""
-        warp = self.view.pixels_from_patch(self.box.rays_from_patch, m, self.level)
+        warp = self.view.pixels_from_patch(self.rays_from_patch, m, self.level)
         warp[:, 2] += warp[:, :2] @ shift
-        patch = sample(self.view.pyramid.levels[self.level], warp, (PATCH_WIDTH, len(self.now))).astype(np.float64)
+        size = (self.now.shape[1], self.now.shape[0])
+        patch = sample(self.view.pyramid.levels[self.level], warp, size).astype(np.float64)
         return exposed_alike(patch, self.now)
 
 
@@ -210,7 +227,7 @@ def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFi
         slope_sigma_rad=slope_sigma,
         planarity=float(np.mean(found.residual**2)) / patch.floor,
         correlation=found.correlation,
-        alignment_sigma_m=patch.misalignment / _SPREAD / (abs(travel) * inverse**2),
+        alignment_sigma_m=patch.misalignment / patch.spread / (abs(travel) * inverse**2),
     )
 
 

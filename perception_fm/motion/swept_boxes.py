@@ -235,3 +235,8 @@ def path_evidence(evidence: BoxEvidence) -> FloatArray:
     """
     windows = [evidence.obstacle[:, rows, columns].sum(axis=(1, 2)) for rows, columns in _WINDOWS]
     return np.asarray(np.max(windows, axis=0))
+
+
+def strongest_window(blocks: FloatArray) -> tuple[slice, slice]:
+    """Rows and columns of the window that speaks most for an obstacle in one box's blocks (ROWS, COLUMNS)."""
+    return max(_WINDOWS, key=lambda window: float(blocks[window].sum()))
