@@ -79,6 +79,11 @@ class ObstacleTracks:
             track.variance_m2 += _PROCESS_SIGMA_M_PER_SQRT_S**2 * dt_s
             track.is_seen, track.row = False, -1
 
+    def loosen(self, slip_m: float) -> None:
+        """The way driven is unsure by so much more, for all of them in the same direction."""
+        for track in self.tracks:
+            track.variance_m2 = float(np.sqrt(track.variance_m2) + slip_m) ** 2
+
     def leave_path(self, distance_m: FloatArray, position_m: FloatArray, odometer_m: float, width_m: float) -> None:
         """Drop what stands beside the path now that the path has turned away.
 

@@ -84,7 +84,7 @@ def _align(
     current: GrayPyramid, view: ReferenceView, prior: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float
 ) -> PlaneEstimate:
     """Posterior plane from one window; the prior where the alignment fails."""
-    patch = _road_patch(current, prior, path, near_m, far_m)
+    patch = road_patch(current, prior, path, near_m, far_m)
     if patch is None or abs(view.travel_m[2]) < _MIN_TRAVEL_M:
         return prior
     level, offset, size, inside, rays = patch
@@ -136,7 +136,7 @@ def _pixels(patch: NDArray[np.uint8], inside: NDArray[np.bool_]) -> FloatArray:
     return np.asarray(patch[inside], dtype=np.float64)
 
 
-def _road_patch(
+def road_patch(
     current: GrayPyramid, road: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float
 ) -> tuple[int, FloatArray, tuple[int, int], NDArray[np.bool_], FloatArray] | None:
     """Level, pixel_from_patch offset, size, mask (h, w) of the road and its rays (N, 3); None where out of view."""

@@ -45,6 +45,7 @@ EXPECTED_REASONS = frozenset({_WARMING_UP, _STANDING_STILL, _REVERSING})  # noth
 _NEAREST_BOX_M = 4.0
 _BEFORE_OBSTACLE = 0.95  # the plane is measured up to here: a wall's foot would pull it up
 _REACH = 1.5  # the road plane is measured half as far again beyond what was verified, or it could never reach further
+_BRAKING_MPS2 = 3.0  # one sigma of what a driver does while nothing is seen
 _SUSPICION = 3.0  # log odds from which an unconfirmed obstacle already ends the verified road
 
 
@@ -106,6 +107,7 @@ class MotionStage:
         self._last_ego: EgoState | None = None
         self._odometer_m = 0.0
         self._verified_m = 0.0
+        self._blind_s = 0.0
 
     def update(self, frame: RectifiedFrame) -> MotionReport:
         """Take one frame, later than the one before."""
@@ -113,6 +115,7 @@ class MotionStage:
         report = MotionReport(latency_ms=clock.latency_ms)
         dt_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = frame.stamp_ns
+        self._blind_s = 0.0
         self._ego.track(frame.gray, frame.stamp_ns)
         clock.stop("track")
         if frame.base_from_camera is None:
@@ -128,7 +131,9 @@ class MotionStage:
         clock.stop("ego")
         report.views = views
         report.path = self._path.update(frame.base_from_camera, frame.ego, views, dt_s)
-        report.speed_mps, report.scale_source = self._scale(frame.ego, views, mounting, report.path, dt_s)
+        report.speed_mps, report.scale_source = self._scale(
+            frame.ego, views, mounting, report.path, dt_s, pyramid
+        )
         if not has_speed:
             report.reasons.append("no odometry" if frame.ego is None else "odometry without translation")
         self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
@@ -153,6 +158,12 @@ class MotionStage:
         self._forget_road()
         if frame.ego is not None and frame.ego.has_translation:
             report.speed_mps, report.scale_source = frame.ego.speed_mps, ScaleSource.ODOMETRY
+            self._blind_s = 0.0
+        else:
+            # Nobody sees how fast the road streams by: the vehicle goes on, but it may brake.
+            report.speed_mps = self._speed.speed_mps
+            self._blind_s += dt_s
+            self._obstacles.loosen(_BRAKING_MPS2 * self._blind_s * dt_s)
         self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
         report.odometer_m = self._odometer_m
         self._obstacles.predict(dt_s, self._odometer_m)
@@ -217,14 +228,20 @@ class MotionStage:
         track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
 
     def _scale(
-        self, ego: EgoState | None, views: EgoViews, mounting: PlaneEstimate, path: PredictedPath, dt_s: float
+        self,
+        ego: EgoState | None,
+        views: EgoViews,
+        mounting: PlaneEstimate,
+        path: PredictedPath,
+        dt_s: float,
+        current: GrayPyramid,
     ) -> tuple[float, ScaleSource]:
         """Speed along the path and where it comes from."""
         if ego is not None and ego.has_translation:
             self._speed.reset()
             return ego.speed_mps, ScaleSource.ODOMETRY
         had_speed = math.isfinite(self._speed.speed_mps)
-        self._speed.update(views, mounting, path, dt_s)
+        self._speed.update(views, mounting, path, dt_s, current)
         if had_speed and math.isfinite(self._speed.speed_mps):
             return self._speed.speed_mps, ScaleSource.CAMERA_HEIGHT
         return math.nan, ScaleSource.NONE

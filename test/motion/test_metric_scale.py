@@ -11,11 +11,12 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.motion.ego_views import EgoMotionStage, EgoViews
-from perception_fm.motion.metric_scale import SPEED_SIGMA_SHARE, SpeedFromRoad, mode_of_log
+from perception_fm.motion.metric_scale import SPEED_SIGMA_SHARE, SpeedFromRoad, along_travel, mode_of_log
 from perception_fm.motion.warp import GrayPyramid
 
 ROAD = plane_from_mounting(base_from_camera(HEIGHT_M, 0.0))
 STRAIGHT = PredictedPath(0.0, 0.0, 0.95)
+BLANK = GrayPyramid.build(np.full((288, 480), 128, np.uint8), INTRINSICS)  # its pixels say nothing
 
 
 def views(rays: np.ndarray, speed_mps: np.ndarray | float, window_s: float = 0.2) -> EgoViews:
@@ -42,7 +43,7 @@ def test_speed_is_unknown_before_the_road_was_seen():
 @pytest.mark.parametrize("speed_mps", [2.0, 12.0, 30.0])
 def test_flowing_road_gives_the_speed(speed_mps):
     scale = SpeedFromRoad()
-    scale.update(views(road_rays(), speed_mps), ROAD, STRAIGHT, 0.1)
+    scale.update(views(road_rays(), speed_mps), ROAD, STRAIGHT, 0.1, BLANK)
     assert scale.speed_mps == pytest.approx(speed_mps, rel=1e-9)
 
 
@@ -50,7 +51,7 @@ def test_height_scales_the_speed():
     """A camera believed 5% too high believes to be 5% too fast."""
     scale = SpeedFromRoad()
     wrong = plane_from_mounting(base_from_camera(1.05 * HEIGHT_M, 0.0))
-    scale.update(views(road_rays(), 10.0), wrong, STRAIGHT, 0.1)
+    scale.update(views(road_rays(), 10.0), wrong, STRAIGHT, 0.1, BLANK)
     assert scale.speed_mps == pytest.approx(10.5, rel=1e-6)
 
 
@@ -60,13 +61,13 @@ def test_road_outvotes_what_stands_on_it():
     speeds = np.full(60, 10.0)
     speeds[:24] = np.random.default_rng(1).uniform(12.0, 30.0, 24)
     scale = SpeedFromRoad()
-    scale.update(views(rays, speeds), ROAD, STRAIGHT, 0.1)
+    scale.update(views(rays, speeds), ROAD, STRAIGHT, 0.1, BLANK)
     assert scale.speed_mps == pytest.approx(10.0, rel=0.02)
 
 
 def test_few_tracks_say_nothing():
     scale = SpeedFromRoad()
-    scale.update(views(road_rays(7), 10.0), ROAD, STRAIGHT, 0.1)
+    scale.update(views(road_rays(7), 10.0), ROAD, STRAIGHT, 0.1, BLANK)
     assert math.isnan(scale.speed_mps)
 
 
@@ -74,28 +75,39 @@ def test_tracks_beside_the_lane_say_nothing():
     rays = road_rays()
     rays[:, 0] += 4.0 * rays[:, 1] / HEIGHT_M  # 4 m to the right
     scale = SpeedFromRoad()
-    scale.update(views(rays, 10.0), ROAD, STRAIGHT, 0.1)
+    scale.update(views(rays, 10.0), ROAD, STRAIGHT, 0.1, BLANK)
     assert math.isnan(scale.speed_mps)
 
 
 def test_still_picture_says_nothing():
     """Expansions below three sigmas are no speed, not even a slow one."""
     scale = SpeedFromRoad()
-    scale.update(views(road_rays(), 0.0), ROAD, STRAIGHT, 0.1)
+    scale.update(views(road_rays(), 0.0), ROAD, STRAIGHT, 0.1, BLANK)
     assert math.isnan(scale.speed_mps)
 
 
-def test_new_speed_is_taken_over_within_seconds():
+def test_new_speed_is_taken_over_within_a_second():
     scale = SpeedFromRoad()
-    scale.update(views(road_rays(), 10.0), ROAD, STRAIGHT, 0.1)
+    scale.update(views(road_rays(), 10.0), ROAD, STRAIGHT, 0.1, BLANK)
+    for _ in range(3):
+        scale.update(views(road_rays(), 5.0), ROAD, STRAIGHT, 0.1, BLANK)
+    assert scale.speed_mps == pytest.approx(5.0 + 5.0 * math.exp(-2.0), rel=1e-6)
+
+
+def test_speed_that_is_not_seen_any_more_is_forgotten():
+    """It may have changed by 8 m/s in a second of braking."""
+    scale = SpeedFromRoad()
+    scale.update(views(road_rays(), 10.0), ROAD, STRAIGHT, 0.1, BLANK)
     for _ in range(10):
-        scale.update(views(road_rays(), 5.0), ROAD, STRAIGHT, 0.1)
-    assert scale.speed_mps == pytest.approx(5.0 + 5.0 * math.exp(-1.0), rel=1e-6)
+        scale.update(views(road_rays(3), 10.0), ROAD, STRAIGHT, 0.1, BLANK)
+    assert scale.speed_mps == pytest.approx(10.0)
+    scale.update(views(road_rays(3), 10.0), ROAD, STRAIGHT, 0.1, BLANK)
+    assert math.isnan(scale.speed_mps)
 
 
 def test_reset_forgets_the_speed():
     scale = SpeedFromRoad()
-    scale.update(views(road_rays(), 10.0), ROAD, STRAIGHT, 0.1)
+    scale.update(views(road_rays(), 10.0), ROAD, STRAIGHT, 0.1, BLANK)
     scale.reset()
     assert math.isnan(scale.speed_mps)
 
@@ -115,5 +127,12 @@ def test_rendered_road_gives_the_speed_within_its_sigma(scene):
         stage.track(pyramid.levels[0], stamp_ns)
         assumed = 1.0 if math.isnan(scale.speed_mps) else scale.speed_mps
         found = stage.views(pyramid, stamp_ns, None, scene.mounting, assumed)
-        scale.update(found, scene.plane, scene.path, 0.1)
+        scale.update(found, scene.plane, scene.path, 0.1, pyramid)
     assert scale.speed_mps == pytest.approx(SPEED_MPS, rel=SPEED_SIGMA_SHARE)
+
+
+def test_plane_follows_the_travel_and_keeps_its_height():
+    """A camera that looks 3 degrees too far down, by its mounting, while the vehicle rolls along the road."""
+    wrong = plane_from_mounting(base_from_camera(HEIGHT_M, math.radians(3.0)))
+    level = along_travel(wrong, np.zeros(2))
+    assert level.m == pytest.approx(ROAD.m, abs=1e-9)
