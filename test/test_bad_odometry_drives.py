@@ -39,7 +39,7 @@ USUAL = {
 def test_usual_error_at_a_wall(odometry):
     given = answers(wall_shots(19), odometry=odometry)
     assert wrong_answers(given, has_wall=True, scale=odometry.scale) == []
-    assert first_confirmed_m(given) >= 0.95 * first_confirmed_m(usual_answers())
+    assert first_confirmed_m(given) >= 0.9 * first_confirmed_m(usual_answers())
     assert given[-1].result.state is PathState.FAKE_WALL
 
 

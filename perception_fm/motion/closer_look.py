@@ -53,6 +53,7 @@ FloatArray = NDArray[np.float64]
 OPEN = -3.0  # log likelihood ratio from which a box is worth a closer look: below e^-3 it is seen past
 _LEAST_SLOPE_RAD = float(np.radians(45.0))
 _SLOPE_SIGMAS = 3.0
+_LEAST_WHITENESS = 0.3
 _PLACINGS, _PLACING_ITERATIONS = 3, 3
 
 
@@ -201,10 +202,11 @@ def _whiteness(residual: FloatArray) -> float:
     What noise leaves is white but for blur and resampling; what a wrong plane leaves is smooth. A variance over a line
     of pixels whose neighbours correlate by r is as sure as (1 - r^2) / (1 + r^2) of them would be if they were
     independent (Bartlett 1946, first-order autoregression); `CORRELATED_PIXELS` is already taken off.
+    Blur and a wrong calibration smooth the residual of a true wall too, hence the least share.
     """
     centred = residual - residual.mean()
     variance = float(np.mean(centred * centred)) + 1e-9
     across = (float(np.mean(centred[:, 1:] * centred[:, :-1])) / variance) ** 2
     down = (float(np.mean(centred[1:] * centred[:-1])) / variance) ** 2
     share = CORRELATED_PIXELS * (1.0 - across) * (1.0 - down) / ((1.0 + across) * (1.0 + down))
-    return float(np.clip(share, 0.0, 1.0))
+    return float(np.clip(share, _LEAST_WHITENESS, 1.0))
