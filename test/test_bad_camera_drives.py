@@ -194,7 +194,7 @@ class TestFrames:
         given = answers(frozen(wall_shots(23), 18, NOISE))
         assert given[18].confirmed
         assert wrong_answers(given, has_wall=True) == []
-        assert all(one.result.state is not PathState.FREE_VERIFIED for one in given[15:])
+        assert all(one.result.state is not PathState.FREE_VERIFIED for one in given[18:])
 
     def test_every_second_frame_missing(self):
         at_wall, on_road = answers(wall_shots()[::2]), answers(free_shots()[::2])
