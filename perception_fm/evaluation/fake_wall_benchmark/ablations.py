@@ -1,4 +1,4 @@
-"""Gates of the method, each taken out by a constant that makes it pass everything: what it is worth is what is lost."""
+"""Gates of the method, each taken out by something that lets all pass: what it is worth is what is lost without it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_fm.geometry.path import PredictedPath
+from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.plane_fit import BoxPatch
+
 
 @dataclass(frozen=True)
 class Ablation:
-    """`constants`: module below `perception_fm`, name and value that stand in while a frame is processed.
+    """`constants`: module below `perception_fm`, name, and what stands in for it while a frame is processed.
 
     `believes`: the gate concerns the naming, so a network that believes the picture takes part.
     """
@@ -23,14 +30,33 @@ class Ablation:
     believes: bool = False
 
 
+def _level_road(patch: BoxPatch, road: PlaneEstimate) -> NDArray[np.float64]:
+    """The road as it is here in place of one that bends."""
+    return patch.unexplained(road.m)
+
+
+def _everywhere(path: PredictedPath, distances: NDArray[np.float64]) -> float:
+    return math.inf
+
+
 ABLATIONS = (
     Ablation(
-        "no_effect_size", "nothing that is seen past a box is a rival", (("motion.swept_boxes", "_PAST_SHARES", ()),)
+        "no_effect_size",
+        "nothing that is seen past a box is a rival",
+        (("motion.swept_boxes", "PAST_SHARES", ()), ("motion.closer_look", "PAST_SHARES", ())),
     ),
     Ablation(
         "no_slope",
         "a plane that lies flat adds evidence like an upright one",
-        (("motion.obstacle_tracks", "_LEAST_SLOPE_RAD", -math.inf),),
+        (("motion.closer_look", "_LEAST_SLOPE_RAD", -math.inf),),
+    ),
+    Ablation(
+        "no_grade", "a road that climbs is no rival", (("motion.closer_look", "unexplained_by_grade", _level_road),)
+    ),
+    Ablation(
+        "no_path_limit",
+        "what stands where the path may not lead is confirmed too",
+        (("motion.stage", "_certain_m", _everywhere),),
     ),
     Ablation(
         "no_sequence",

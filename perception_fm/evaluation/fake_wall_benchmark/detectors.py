@@ -14,6 +14,7 @@ from perception_fm.evaluation.fake_wall_benchmark.baselines import ContactTimeOn
 from perception_fm.evaluation.fake_wall_benchmark.believing_network import BelievingNetwork
 from perception_fm.evaluation.fake_wall_benchmark.bench_frame import BenchFrame
 from perception_fm.evaluation.fake_wall_benchmark.claims import Record, record_of, silent
+from perception_fm.evaluation.fake_wall_benchmark.shared_motion import FollowingPipeline, LeadingPipeline
 from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.types import PerceptionResult
 
@@ -67,16 +68,20 @@ class Detectors:
     def __init__(
         self, config: PerceptionConfig, model: DensePredictor | None, seed: int, *, has_rivals: bool = True
     ) -> None:
-        self._runners = {GEOMETRY: _Runner(PerceptionPipeline(config), None, None)}
+        leader = LeadingPipeline(config)
+        self._runners = {GEOMETRY: _Runner(leader, None, None)}
         for name, sigma in SIGMAS.items():
             network = BelievingNetwork(sigma, seed)
-            self._runners[name] = _Runner(PerceptionPipeline(config, network), network, None)
+            self._runners[name] = _Runner(FollowingPipeline(config, network, leader), network, None)
         if model is not None:
-            self._runners[MODEL] = _Runner(PerceptionPipeline(config, model), None, None)
-        if has_rivals:
-            for ablation in ABLATIONS:
-                rival = BelievingNetwork(SIGMAS[BELIEVED_30], seed) if ablation.believes else None
-                self._runners[ablation.name] = _Runner(PerceptionPipeline(config, rival), rival, ablation)
+            self._runners[MODEL] = _Runner(FollowingPipeline(config, model, leader), None, None)
+        for ablation in ABLATIONS if has_rivals else ():
+            if ablation.believes:
+                rival = BelievingNetwork(SIGMAS[BELIEVED_30], seed)
+                runner = _Runner(FollowingPipeline(config, rival, leader), rival, ablation)
+            else:
+                runner = _Runner(PerceptionPipeline(config), None, ablation)
+            self._runners[ablation.name] = runner
         self._learned = {LEARNED_BELIEVED: (BELIEVED, LearnedOnly(config))} if has_rivals else {}
         if has_rivals and model is not None:
             self._learned[LEARNED_ONLY] = (MODEL, LearnedOnly(config))
@@ -90,7 +95,10 @@ class Detectors:
         stamp = bench.frame.stamp_ns
         self.results = {name: runner.process(bench) for name, runner in self._runners.items()}
         for name, result in self.results.items():
-            yield name, silent(stamp) if result is None else record_of(result)
+            record = silent(stamp) if result is None else record_of(result)
+            if isinstance(self._runners[name].pipeline, FollowingPipeline):
+                record["latency_ms"].pop("total", None)  # its motion was spent by the leader
+            yield name, record
         for name, (source, learned) in self._learned.items():
             yield name, learned.step(bench.frame, self.results[source])
         for name, moving in self._moving.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ def judge(
         scores = {name: _score(drive.name, name, made) for name in made.records}
         judged.append(JudgedDrive(drive, scores, made.why))
         for name, records in made.records.items():
-            spent.setdefault(name, []).extend(_spent(record) for record in records if "total" in record["latency_ms"])
+            spent.setdefault(name, []).extend(_spent(record) for record in records if record["latency_ms"])
     medians = {
         name: dict(zip(("without_network_and_tracking", "total"), np.median(np.array(values), axis=0).tolist()))
         for name, values in spent.items()
@@ -44,7 +45,7 @@ def _score(drive: str, detector: str, made: DriveRecords) -> DriveScore:
 
 
 def _spent(record: Record) -> tuple[float, float]:
-    """Milliseconds of the stages of the method, and from the frame's begin to its result."""
+    """Milliseconds of the stages of the method, and from the frame's begin to its result, NaN where not measured."""
     latency = record["latency_ms"]
     stages = sum(value for stage, value in latency.items() if stage not in (*_NOT_THE_METHOD, "total"))
-    return stages, latency["total"]
+    return stages, latency.get("total", math.nan)
