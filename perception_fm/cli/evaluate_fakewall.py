@@ -46,10 +46,12 @@ _SUITES = ("painted_wall", "plain_wall", "odometry", "free_road", "traffic", "ph
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--ray", "ray_address", metavar="ADDRESS", help="Run on a Ray cluster (auto, or host:port) instead.")
 @click.option("--part", metavar="K/N", help="Only every N-th drive, beginning with the K-th: for several machines.")
+@click.option("--judge-only", is_flag=True, help="Run nothing: judge the drives that are there.")
 @click.option("--rerun", is_flag=True, help="Run again what is there: the code has changed.")
 def fakewall(
     output: Path, split: str, suites: tuple[str, ...], folders: tuple[Path, ...], share: float, size: str | None,
-    model: str, no_rivals: bool, workers: int, ray_address: str | None, part: str | None, rerun: bool,
+    model: str, no_rivals: bool, workers: int, ray_address: str | None, part: str | None,
+    judge_only: bool, rerun: bool,
 ) -> None:  # fmt: skip
     """Drive at painted walls and along streets without any, and judge what is said about them.
 
@@ -69,12 +71,18 @@ def fakewall(
 
     settings = BenchmarkSettings(output, PerceptionConfig(), model, not no_rivals)
     drives = _planned(suites, folders, split, share, size, part)
+    if rerun and judge_only:
+        raise ConfigError("--rerun and --judge-only exclude each other")
     if rerun:
         for drive in drives:
             discard(drive, settings)
     waiting = [drive for drive in drives if not is_made(drive, settings)]
     click.echo(f"{len(drives)} drives, {len(drives) - len(waiting)} of them are there already")
-    if ray_address is not None:
+    if judge_only:
+        drives = [drive for drive in drives if is_made(drive, settings)]
+        if not drives:
+            raise ConfigError(f"{output} holds no finished drive of these: leave --judge-only out")
+    elif ray_address is not None:
         from perception_fm.evaluation.fake_wall_benchmark.many_drives import run_drives_on_ray
 
         for _ in progress(run_drives_on_ray(waiting, settings, ray_address), len(waiting), unit="drive"):
@@ -126,7 +134,13 @@ def _planned(
     suites: tuple[str, ...], folders: tuple[Path, ...], split: str, share: float, size: str | None, part: str | None
 ) -> list[PlannedDrive]:
     """Every drive that is asked for. Raises `ConfigError` before anything is rendered."""
-    from perception_fm.evaluation.fake_wall_benchmark.drive_plan import part_of, real_drives, scenario_drives, unique
+    from perception_fm.evaluation.fake_wall_benchmark.drive_plan import (
+        interleaved,
+        part_of,
+        real_drives,
+        scenario_drives,
+        unique,
+    )
 
     resolution = None
     if size is not None:
@@ -135,8 +149,9 @@ def _planned(
             raise ConfigError(f"--size is WIDTHxHEIGHT, such as 640x384, got {size!r}")
         resolution = (int(match[1]), int(match[2]))
     chosen = suites or (() if folders else _SUITES)
-    drives = [drive for suite in chosen for drive in scenario_drives(suite, split, share, resolution)]
-    drives += [drive for folder in folders for drive in real_drives(folder)]
+    found = [list(scenario_drives(suite, split, share, resolution)) for suite in chosen]
+    found += [list(real_drives(folder)) for folder in folders]
+    drives = interleaved(found)
     if part is not None:
         match = _PART.fullmatch(part)
         if match is None:

@@ -100,6 +100,12 @@ def real_drives(folder: Path) -> Iterator[PlannedDrive]:
         )  # fmt: skip
 
 
+def interleaved(suites: Sequence[Sequence[PlannedDrive]]) -> list[PlannedDrive]:
+    """All drives in an order in which every suite advances alike, so that a run that was stopped shows some of each."""
+    placed = [((index + 0.5) / len(drives), drive) for drives in suites for index, drive in enumerate(drives)]
+    return [drive for _, drive in sorted(placed, key=lambda entry: entry[0])]
+
+
 def part_of(drives: Sequence[PlannedDrive], part: int, parts: int) -> list[PlannedDrive]:
     """Every `parts`-th drive, from number `part` of 1 to `parts`. Raises `ConfigError`."""
     if not 1 <= part <= parts:

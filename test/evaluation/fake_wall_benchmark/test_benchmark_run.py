@@ -105,6 +105,8 @@ def test_damaged_file_is_told_and_made_again(made, tmp_path):
         (["--suite", "nonsense"], "is not one of"),
         (["--drive", "/nowhere"], "cannot read /nowhere/meta.json"),
         (["--share", "0"], "is not in the range"),
+        (["--judge-only"], "holds no finished drive"),
+        (["--judge-only", "--rerun"], "exclude each other"),
     ],
 )
 def test_wrong_options_are_told_before_anything_is_rendered(tmp_path, arguments, expected):

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from perception_fm.errors import ConfigError
-from perception_fm.evaluation.fake_wall_benchmark.drive_plan import Kind, part_of, scenario_drives, unique
+from perception_fm.evaluation.fake_wall_benchmark.drive_plan import (
+    Kind,
+    interleaved,
+    part_of,
+    scenario_drives,
+    unique,
+)
 
 
 def test_share_is_spread_evenly_and_its_cases_keep_their_names():
@@ -30,6 +36,15 @@ def test_parts_add_up_to_the_whole():
     assert sorted(one.name for part in parts for one in part) == sorted(one.name for one in drives)
     with pytest.raises(ConfigError, match="a part is 1 to 5"):
         part_of(drives, 6, 5)
+
+
+def test_every_suite_advances_alike():
+    walls = list(scenario_drives("plain_wall", "dev", 1.0, None))
+    streets = list(scenario_drives("phantoms", "dev", 1.0, None))
+    mixed = interleaved([walls, streets])
+    assert sorted(one.name for one in mixed) == sorted(one.name for one in [*walls, *streets])
+    half = mixed[: len(mixed) // 2]
+    assert sum(one.suite == "plain_wall" for one in half) == len(walls) // 2
 
 
 def test_drive_that_is_asked_for_twice_is_refused():
