@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum, IntEnum
 
 import numpy as np
@@ -220,17 +220,57 @@ class Obstacle:
     anomaly_score: float = math.nan
 
     def __post_init__(self) -> None:
-        vectors = ("centre_base_m", "size_m", "position_sigma_m", "size_sigma_m", "velocity_mps", "velocity_sigma_mps")
-        for name in vectors:
+        for name in _OBSTACLE_VECTORS:
             values = getattr(self, name)
             if values.shape != (3,) or values.flags.writeable:
                 object.__setattr__(self, name, frozen_array(values, (3,), name))
         if not 0.0 <= self.existence_probability <= 1.0:
             raise PerceptionError(f"existence probability {self.existence_probability} is not in [0, 1]")
 
+    @classmethod
+    def rows_of(cls, **columns: NDArray[np.generic] | Sequence[object]) -> list[Obstacle]:
+        """Obstacles from columns (N,) of numbers and (N, 3) of vectors, among them all fields without a default; each
+        obstacle keeps its row of the vectors as a read-only view. Raises `PerceptionError` as the constructor does, and
+        where columns are missing, unknown or of different lengths.
+
+        What is checked of an obstacle is checked of all at once: with a hundred of them, checks one by one cost more
+        than all else about them.
+        """
+        names = columns.keys()
+        if names | _OBSTACLE_DEFAULTS.keys() != cls.__dataclass_fields__.keys():
+            raise PerceptionError(f"an obstacle has other fields than {', '.join(names)}")
+        existence = np.asarray(columns["existence_probability"])
+        if not ((existence >= 0.0) & (existence <= 1.0)).all():
+            raise PerceptionError(f"existence probabilities are not in [0, 1]: {existence}")
+        rows: list[Sequence[object]] = []
+        for name, column in columns.items():
+            if name in _OBSTACLE_VECTORS:
+                rows.append(list(frozen_array(np.asarray(column), (len(existence), 3), name)))
+            else:
+                rows.append(column.tolist() if isinstance(column, np.ndarray) else column)
+        if any(len(row) != len(existence) for row in rows):
+            raise PerceptionError(f"columns of obstacles have lengths {[len(row) for row in rows]}")
+        items = []
+        for row in zip(*rows):
+            item = object.__new__(cls)
+            item.__dict__.update(_OBSTACLE_DEFAULTS)
+            item.__dict__.update(zip(columns, row))
+            items.append(item)
+        return items
+
     def corners_m(self, least_side_m: float = 0.0) -> FloatArray:
         """Corners (4, 2) of its box on the ground, base frame; an unknown side counts as the least."""
         return box_corners_m(self.centre_base_m, self.size_m, self.yaw_rad, least_side_m)
+
+
+_OBSTACLE_VECTORS = (
+    "centre_base_m", "size_m", "position_sigma_m", "size_sigma_m", "velocity_mps", "velocity_sigma_mps",
+)  # fmt: skip
+_OBSTACLE_DEFAULTS = {
+    one.name: frozen_array(_unknown_vector(), (3,), one.name) if one.name in _OBSTACLE_VECTORS else one.default
+    for one in fields(Obstacle)
+    if one.default is not MISSING or one.default_factory is not MISSING
+}
 
 
 def obstacle_corners_m(obstacles: Sequence[Obstacle], least_side_m: float = 0.0) -> FloatArray:

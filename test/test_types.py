@@ -199,3 +199,46 @@ def test_numbers_of_the_enumerations_are_those_of_the_messages(repository: Any) 
         for member in enumeration:
             matching = [value for key, value in constants.items() if key.strip().endswith(member.name)]
             assert matching == [str(member.value)], member
+
+
+def columns(count: int, **changes: Any) -> dict[str, Any]:
+    numbers = np.arange(count) + 1.0
+    return {
+        "obstacle_id": np.arange(count), "distance_m": numbers, "distance_sigma_m": 0.1 * numbers, "ttc_s": numbers,
+        "ttc_sigma_s": numbers, "provenance": [Provenance.LEARNED] * count, "is_confirmed": np.ones(count, bool),
+        "existence_probability": np.full(count, 0.5), "centre_base_m": np.ones((count, 3)) * numbers[:, None],
+        "size_m": np.ones((count, 3)), **changes,
+    }  # fmt: skip
+
+
+def test_rows_of_columns_are_what_the_constructor_makes() -> None:
+    given = columns(3)
+    rows = Obstacle.rows_of(**given)
+    assert len(rows) == 3
+    for number, row in enumerate(rows):
+        one = Obstacle(**{name: column[number] for name, column in given.items()})
+        for field in dataclasses.fields(Obstacle):
+            np.testing.assert_array_equal(getattr(row, field.name), getattr(one, field.name), field.name)
+        assert not row.centre_base_m.flags.writeable
+        assert dataclasses.replace(row, is_in_path=False).is_in_path is False
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"existence_probability": np.array([0.5, math.nan])},
+        {"centre_base_m": np.zeros((2, 2))},
+        {"ttc_s": np.zeros(3)},
+        {"colour": np.zeros(2)},
+    ],
+)
+def test_impossible_columns_of_obstacles_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(PerceptionError):
+        Obstacle.rows_of(**columns(2, **changes))
+
+
+def test_columns_without_a_distance_are_refused() -> None:
+    given = columns(2)
+    del given["distance_m"]
+    with pytest.raises(PerceptionError, match="other fields"):
+        Obstacle.rows_of(**given)

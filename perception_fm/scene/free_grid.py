@@ -53,13 +53,9 @@ class FreeSpaceGrid:
         cells, odds = np.where(is_free, np.int8(UNKNOWN), self.cells), np.where(is_free, np.float32(0.0), self.odds)
         return dataclasses.replace(self, cells=cells, odds=odds)
 
-    def free_odds_at(self, places: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Odds (H, W) at places (H, W, 2), column and row; -inf where the cell is not free and off the grid."""
-        return _looked_up(self._free_odds, places, -math.inf)
-
-    @cached_property
-    def _free_odds(self) -> NDArray[np.float32]:
-        return np.asarray(np.where(self.cells == FREE, self.odds, np.float32(-np.inf)))
+    def odds_at(self, places: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Odds (H, W) at places (H, W, 2), column and row; 0 off the grid."""
+        return _looked_up(self.odds, places, 0.0)
 
 
 def _looked_up(values: NDArray[Any], places: NDArray[np.int16], otherwise: float) -> NDArray[Any]:

@@ -90,10 +90,12 @@ class FreeSpaceMemory:
         turn = odom_from_base.rotation[:2, :2] @ np.array([[first[0], -first[1]], [first[1], first[0]]])
         turn = turn.astype(np.float32)
         ranges, offset = cv2.cartToPolar(turn[0, 0] * x + turn[1, 0] * y, turn[0, 1] * x + turn[1, 1] * y)
-        sector = (offset * np.float32(1.0 / polar.width_rad)).astype(np.intp)
-        is_seen = sector < len(polar.bearing_rad)
+        place = offset.ravel() * np.float32(1.0 / polar.width_rad)
+        seen = np.flatnonzero(place < len(polar.bearing_rad))
         window = self._odds[rows, columns]
-        window[is_seen] = self._with_evidence(window[is_seen], polar, ranges[is_seen], sector[is_seen])
+        odds = window.ravel()
+        odds[seen] = self._with_evidence(odds[seen], polar, ranges.ravel()[seen], place[seen].astype(np.intp))
+        window[...] = odds.reshape(window.shape)
 
     def _with_evidence(
         self,

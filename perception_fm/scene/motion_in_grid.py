@@ -43,10 +43,9 @@ def with_obstacles(grid: FreeSpaceGrid, obstacles: Sequence[Obstacle], foot_m: F
         _fill(hidden, shadow[None, :, 0].astype(np.float64), grid)
     cells, odds = grid.cells.copy(), grid.odds.copy()
     beside = cv2.dilate(solid, np.ones((3, 3), np.uint8)) | hidden
-    np.copyto(cells, UNKNOWN, where=(beside > 0) & (cells == FREE))
-    is_solid = solid > 0
-    np.copyto(cells, OCCUPIED, where=is_solid)
-    np.copyto(odds, _OCCUPIED_ODDS, where=is_solid)
+    cells.ravel()[np.flatnonzero((beside > 0) & (cells == FREE))] = UNKNOWN
+    is_solid = np.flatnonzero(solid)
+    cells.ravel()[is_solid], odds.ravel()[is_solid] = OCCUPIED, _OCCUPIED_ODDS
     return dataclasses.replace(grid, cells=cells, odds=odds)
 
 

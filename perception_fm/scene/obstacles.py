@@ -48,48 +48,27 @@ def scene_obstacles(
     velocity, velocity_sigma = state[:, 2:] @ turn.T, np.sqrt(_variances(covariance[:, 2:, 2:], turn))
     ttc, ttc_sigma = _times_to_contact(distance, sigma, speed_mps - velocity[:, 0], velocity_sigma[:, 0])
     label, share = tracks.classes()
-    numbers = (
-        tracks.track_id, distance, sigma, ttc, ttc_sigma, tracks.existence_probability, tracks.is_confirmed, is_in_path,
-        label, share, yaw, tracks.yaw_sigma_rad,
-    )  # fmt: skip
-    vectors = (
-        centre, size, _level(position_sigma), tracks.size_sigma_m, _level(velocity), _level(velocity_sigma),
-    )  # fmt: skip
-    return [
-        Obstacle(
-            obstacle_id=obstacle_id,
-            distance_m=distance_m,
-            distance_sigma_m=distance_sigma_m,
-            ttc_s=ttc_s,
-            ttc_sigma_s=ttc_sigma_s,
-            provenance=Provenance.LEARNED,
-            existence_probability=existence_probability,
-            is_confirmed=is_confirmed,
-            centre_base_m=centre_m,
-            size_m=size_m,
-            is_in_path=is_here,
-            class_id=class_id,
-            class_probability=class_probability,
-            yaw_rad=yaw_rad,
-            yaw_sigma_rad=yaw_sigma_rad,
-            position_sigma_m=position_sigma_m,
-            size_sigma_m=size_sigma_m,
-            velocity_mps=velocity_mps,
-            velocity_sigma_mps=velocity_sigma_mps,
-        )
-        for (
-            obstacle_id, distance_m, distance_sigma_m, ttc_s, ttc_sigma_s, existence_probability, is_confirmed, is_here,
-            class_id, class_probability, yaw_rad, yaw_sigma_rad, centre_m, size_m, position_sigma_m, size_sigma_m,
-            velocity_mps, velocity_sigma_mps,
-        ) in zip(*(one.tolist() for one in numbers), *map(_frozen_rows, vectors))
-    ]  # fmt: skip
-
-
-def _frozen_rows(vectors: FloatArray) -> list[FloatArray]:
-    """Vectors (3,) of those (T, 3), read-only: an obstacle keeps such as they are."""
-    view = vectors.view()
-    view.setflags(write=False)
-    return list(view)
+    return Obstacle.rows_of(
+        obstacle_id=tracks.track_id,
+        distance_m=distance,
+        distance_sigma_m=sigma,
+        ttc_s=ttc,
+        ttc_sigma_s=ttc_sigma,
+        provenance=[Provenance.LEARNED] * len(tracks),
+        existence_probability=tracks.existence_probability,
+        is_confirmed=tracks.is_confirmed,
+        centre_base_m=centre,
+        size_m=size,
+        is_in_path=is_in_path,
+        class_id=label,
+        class_probability=share,
+        yaw_rad=yaw,
+        yaw_sigma_rad=tracks.yaw_sigma_rad,
+        position_sigma_m=_level(position_sigma),
+        size_sigma_m=tracks.size_sigma_m,
+        velocity_mps=_level(velocity),
+        velocity_sigma_mps=_level(velocity_sigma),
+    )
 
 
 def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -60,7 +60,7 @@ def sectors_of(
     boundary = np.where(is_any & ~is_met & (free >= places.shape[1] * step), Boundary.FREE_END, boundary)
     least_odds = np.full(count, np.nan)
     if has_confidence:
-        least_odds[is_any] = -_greatest_odds(grid, places[:, : len(number)], end, rays)[is_any]
+        least_odds[is_any] = -_greatest_odds(grid, places[:, : len(number)], is_known, rays)[is_any]
     return FreeSpaceSectors(
         origin_m=origin_m,
         width_rad=width,
@@ -108,15 +108,11 @@ def _first(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
 
 
 def _greatest_odds(
-    grid: FreeSpaceGrid, places: NDArray[np.int16], end: NDArray[np.int16], rays: int
+    grid: FreeSpaceGrid, places: NDArray[np.int16], is_chosen: NDArray[np.bool_], rays: int
 ) -> NDArray[np.float32]:
-    """Of the free cells among the first `end` (N,) of the steps (N, M), of all rays of a sector (N / rays,)."""
-    odds = grid.free_odds_at(places)
-    # Runs of steps before and from the end of each ray on; one more step, so that none begins beyond the last.
-    start = np.arange(len(places)) * places.shape[1]
-    runs = np.stack([start, start + end], axis=1).ravel()
-    greatest = np.maximum.reduceat(np.append(odds, np.float32(-np.inf)), runs)[::2]
-    return np.asarray(greatest.reshape(-1, rays).max(axis=1))
+    """Of the chosen steps (N, M), of all rays of a sector (N / rays,); -inf where none is."""
+    odds = np.where(is_chosen, grid.odds_at(places), np.float32(-np.inf))
+    return np.asarray(odds.reshape(len(places) // rays, -1).max(axis=1))
 
 
 @lru_cache(maxsize=8)
