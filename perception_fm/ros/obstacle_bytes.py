@@ -1,4 +1,4 @@
-"""`ObstacleArray` as the bytes that go over the wire: OMG CDR, version 1, little endian, which every RMW takes.
+"""`ObstacleArray` as the bytes that go over the wire.
 
 A street has a hundred obstacles, each a message of nine parts. To make them in Python and to have them converted takes
 3 ms a frame; to pack their numbers takes a tenth of that.
@@ -13,12 +13,12 @@ from functools import lru_cache
 import numpy as np
 
 from perception_fm.config import NodeConfig
+from perception_fm.ros.cdr import ENCAPSULATION
 from perception_fm.ros.messages import time_message
 from perception_fm.ros.results import anomaly_flags, by_distance, half_yaw_rad
 from perception_fm.types import Obstacle, PerceptionResult
 from perception_fm.visual.thing_colours import obstacle_name
 
-_ENCAPSULATION = b"\x00\x01\x00\x00"  # CDR_LE; offsets count from its end
 _LARGEST = float(np.finfo(np.float32).max)
 _BLOCK = 8  # bytes: what is aligned to the largest number is aligned to all
 # Of `Obstacle.msg` after its class_name: numbers of one size, with the count of them.
@@ -30,7 +30,7 @@ def obstacle_bytes(result: PerceptionResult, config: NodeConfig) -> bytes:
     stamp, frame = time_message(result.stamp_ns), config.base_frame.encode() + b"\x00"
     head = struct.pack(f"<iII{len(frame)}s", stamp.sec, stamp.nanosec, len(frame), frame)
     head += struct.pack(f"<{-len(head) % 4}xI", len(result.obstacles))
-    parts, length = [_ENCAPSULATION, head], len(head)
+    parts, length = [ENCAPSULATION, head], len(head)
     for item in by_distance(result.obstacles):
         name = obstacle_name(item).encode() + b"\x00"
         layout = _layout(len(name), length % _BLOCK)

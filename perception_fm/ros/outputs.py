@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from nav_msgs.msg import OccupancyGrid
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -18,7 +20,8 @@ from perception_fm.dense import ModelState
 from perception_fm.ros.costmap import grid_message, marking_cloud
 from perception_fm.ros.dense_messages import depth_message, grid_camera_info, mono_message, normals_message
 from perception_fm.ros.foreign_objects import AUTOWARE, VISION, autoware_objects, detections
-from perception_fm.ros.images import image_message
+from perception_fm.ros.images import image_bytes, image_message
+from perception_fm.ros.marker_bytes import marker_bytes
 from perception_fm.ros.markers import marker_array
 from perception_fm.ros.messages import time_message
 from perception_fm.ros.obstacle_bytes import obstacle_bytes
@@ -49,24 +52,37 @@ class Publication:
     model: ModelState = field(default_factory=ModelState)
 
 
+_Picture = tuple[NDArray[np.uint8], Header]  # BGR
+
+
 def _status(publication: Publication) -> PerceptionStatus:
     p = publication
     return perception_status(p.step.result, p.config, p.model, p.counts, p.age_s)
 
 
-def _overlay(publication: Publication) -> Image | None:
+def _overlay(publication: Publication) -> _Picture | None:
     """The picture with the result drawn on it; None where the image was refused: then there is nothing to draw on."""
     frame = publication.step.frame
     if frame is None:
         return None
     header = Header(stamp=time_message(frame.stamp_ns), frame_id=frame.frame_id)
-    return image_message(draw_overlay(frame, publication.step.result, publication.config), "bgr8", header)
+    return draw_overlay(frame, publication.step.result, publication.config), header
 
 
-def _birds_eye(publication: Publication) -> Image:
+def _birds_eye(publication: Publication) -> _Picture:
     """The scene from above, also where there is no image: then it shows that nothing is known."""
     result, config = publication.step.result, publication.config
-    return image_message(draw_birds_eye(result, config), "bgr8", base_header(result, config))
+    return draw_birds_eye(result, config), base_header(result, config)
+
+
+def _sent(convert: Callable[..., Any], draw: Callable[[Publication], _Picture | None]) -> Callable[[Publication], Any]:
+    """Sends what is drawn, None where nothing is; `convert` makes the message or its bytes."""
+
+    def message(publication: Publication) -> Any:
+        drawn = draw(publication)
+        return None if drawn is None else convert(drawn[0], "bgr8", drawn[1])
+
+    return message
 
 
 def _points(publication: Publication) -> PointCloud2 | None:
@@ -101,7 +117,7 @@ class Output:
     message_type: type
     build: Callable[[Publication], Any]
     heads: tuple[str, ...] = ()
-    pack: Callable[[Publication], bytes] | None = None
+    pack: Callable[[Publication], bytes | None] | None = None
     is_beside: bool = False
 
 
@@ -130,12 +146,15 @@ OUTPUTS: tuple[Output, ...] = (
         pack=lambda p: obstacle_bytes(p.step.result, p.config),
     ),
     Output("status", PerceptionStatus, _status),
-    Output("overlay", Image, _overlay, is_beside=True),
+    Output("overlay", Image, _sent(image_message, _overlay), pack=_sent(image_bytes, _overlay), is_beside=True),
     Output("obstacles/scan", LaserScan, lambda p: obstacle_scan(p.step.result, p.config)),
     Output("obstacles/points", PointCloud2, lambda p: marking_cloud(p.step.result, p.config)),
     Output("free_space/grid", OccupancyGrid, lambda p: grid_message(p.step.result, p.config)),
     *_FOREIGN,
-    Output("markers", MarkerArray, lambda p: marker_array(p.step.result, p.config)),
+    Output(
+        "markers", MarkerArray, lambda p: marker_array(p.step.result, p.config),
+        pack=lambda p: marker_bytes(p.step.result, p.config),
+    ),
     Output("depth/image", Image, _dense("depth_m", depth_message), ("depth",)),
     Output("depth/camera_info", CameraInfo, _dense("camera", grid_camera_info), ("depth",)),
     Output("depth/std", Image, _dense("depth_std_m", depth_message), ("depth_log_variance",)),
@@ -143,7 +162,7 @@ OUTPUTS: tuple[Output, ...] = (
     Output("segmentation/confidence", Image, _dense("confidence", mono_message), ("confidence",)),
     Output("normals/image", Image, _dense("normals", normals_message), ("normals",)),
     Output("points", PointCloud2, _points, ("depth", "label")),
-    Output("birds_eye", Image, _birds_eye),
+    Output("birds_eye", Image, _sent(image_message, _birds_eye), pack=_sent(image_bytes, _birds_eye)),
 )
 
 

@@ -13,6 +13,7 @@ from visualization_msgs.msg import Marker
 from perception_fm.camera.model import CameraModel
 from perception_fm.config import NodeConfig, VehicleConfig
 from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction, ModelState
+from perception_fm.fakewall.finding import FakeWallFinding
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.ros import dense_messages
 from perception_fm.ros.costmap import marking_cloud
@@ -129,6 +130,31 @@ def test_every_output_serializes_and_carries_the_stamp(output, step):
     for header in headers:
         assert stamp_ns(header.stamp) == STAMP_NS
         assert header.frame_id == ("front_optical" if output.topic in needs else "base_link")
+
+
+@pytest.mark.parametrize("output", [one for one in OUTPUTS if one.pack], ids=operator.attrgetter("topic"))
+def test_packed_outputs_are_the_messages(output):
+    wall = FakeWallFinding(
+        state=PathState.FAKE_WALL, probability=0.99, obstacle_id=1, distance_m=20.0, distance_sigma_m=0.5, ttc_s=2.0,
+        ttc_sigma_s=0.1, polygon_m=np.array([[21.0, 1.0, 0.0], [21.0, -1.0, 0.0], [21.0, -1.0, 2.5], [21.0, 1.0, 2.5]]),
+        evidence=(),
+    )  # fmt: skip
+    things = (obstacle(), *(scene_results.thing(15.0, side, is_confirmed=side > 0.0) for side in (3.0, -3.0)))
+    moving = dataclasses.replace(things[1], class_id=13, velocity_mps=np.array([5.0, 0.0, 0.0]))
+    cells = scene_results.grid_of(scene_results.free_field())
+    scene = scene_results.scene_result(cells, obstacles=(*things, moving))
+    for seen in (scene, dataclasses.replace(scene, state=PathState.FAKE_WALL, fake_wall=wall), result(30.0)):
+        publication = Publication(Step(seen, scene_results.frame()), CONFIG)
+        packed, serialised = output.pack(publication), serialize_message(output.build(publication))
+        assert len(packed) == len(serialised)
+        again, message = (deserialize_message(one, output.message_type) for one in (packed, serialised))
+        assert str(again) == str(message)
+
+
+@pytest.mark.parametrize("output", [one for one in OUTPUTS if one.pack], ids=operator.attrgetter("topic"))
+def test_what_is_not_built_is_not_packed(output):
+    publication = Publication(Step(unknown_result(STAMP_NS, "front_optical", "no image"), refusal="bad_image"), CONFIG)
+    assert (output.pack(publication) is None) == (output.build(publication) is None)
 
 
 def test_enumerations_are_those_of_the_messages():
