@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 
@@ -28,6 +29,7 @@ from perception_fm.ros.publishing import Publishers
 from perception_fm.ros.qos import output_qos
 from perception_fm.ros.step import Step, process_image
 from perception_fm.ros.transforms import StaticTransforms
+from perception_fm.ros.worker import SWITCH_INTERVAL_S
 from perception_fm.types import CameraFrame
 
 _LARGE = ("overlay", "birds_eye")  # for people; planners subscribe to the small outputs
@@ -93,6 +95,7 @@ def time_scene(
     everything = tuple(output.topic for output in outputs_for(heads))
     chosen = {"planner topics": _PLANNER, "all topics": everything}
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_threads_of_the_node())
         publishers = {
             name: stack.enter_context(_subscribed_publishers(topics, heads)) for name, topics in chosen.items()
         }
@@ -134,6 +137,17 @@ def _subscribed_publishers(topics: Collection[str], heads: Sequence[str] = ()) -
         yield publishers
     finally:
         rclpy.try_shutdown(context=context)
+
+
+@contextlib.contextmanager
+def _threads_of_the_node() -> Iterator[None]:
+    """Threads that take turns as those of the node's process do."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _header(frame: CameraFrame, frame_id: str) -> Header:

@@ -32,11 +32,9 @@ from perception_fm.ros.parameters import current_config, declare_parameters
 from perception_fm.ros.perceiver import Perceiver
 from perception_fm.ros.qos import output_qos
 from perception_fm.ros.transforms import NoTransforms, TfTransforms, open_transforms
-from perception_fm.ros.worker import Arrival, Worker
+from perception_fm.ros.worker import SWITCH_INTERVAL_S, Arrival, Worker
 
 _WATCHDOG_PERIOD_S = 0.1  # an explicit unknown goes out at most this much after its time
-
-_SWITCH_INTERVAL_S = 1e-4
 _AFTER_SHUTDOWN = "cannot schedule new futures after shutdown"  # Python's words for a closed pool of threads
 _THREADS = 4  # transitions, inputs, health, and one for parameter services
 
@@ -209,9 +207,7 @@ class PerceptionNode(LifecycleNode):
 def main(args: list[str] | None = None) -> int:
     """Runs the node until Ctrl-C or SIGTERM; exit status 0, 1 after an internal failure, 2 for refused parameters."""
     stop = threading.Event()
-    # The worker gives up the GIL at every call into OpenCV, hundreds of times a frame. With Python's default of 5 ms it
-    # waits that long for a busy executor each time, and a frame takes seconds.
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     # The main thread waits where Python hears signals at once, and the node can still publish when it ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
