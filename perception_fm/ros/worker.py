@@ -12,7 +12,7 @@ from perception_fm.ros.newest import NewestSlot
 
 SWITCH_INTERVAL_S = 1e-4
 """`sys.setswitchinterval` of a process with a worker, which gives up the GIL at every call into OpenCV, hundreds of
-times a frame. With Python's default of 5 ms it waits that long for a busy executor each time, and a frame takes seconds.
+times a frame. With Python's default of 5 ms it waits that long for a busy executor each time: a frame takes seconds.
 """
 _STOP_TIMEOUT_S = 2.0  # far longer than a frame takes; a worker that needs more is stalled
 

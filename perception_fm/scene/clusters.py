@@ -90,7 +90,8 @@ class _Runs:
         is_new = np.ones(len(key), bool)
         is_new[1:] = key[1:] != key[:-1]
         start = np.flatnonzero(is_new)
-        return cls(np.cumsum(is_new) - 1, start, np.diff(np.append(start, len(key))))
+        end = np.append(start[1:], len(key))
+        return cls(np.cumsum(is_new) - 1, start, end - start)
 
     def inner(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Least and greatest (G,) of values (N,), without the outermost."""

@@ -73,7 +73,7 @@ class FreeSpaceMemory:
         kept = before[from_y, from_x]
         if kept.size:
             # What is positive fades with the one factor, what is negative with the other.
-            moved[to_y, to_x] = cv2.addWeighted(kept, free, cv2.max(kept, 0.0), occupied - free, 0.0)
+            moved[to_y, to_x] = cv2.addWeighted(kept, free, np.maximum(kept, 0.0), occupied - free, 0.0)
         self._odds, self._corner = moved, (corner[0], corner[1])
 
     def _add(self, polar: FreeSpaceSectors, odom_from_base: RigidTransform) -> None:
