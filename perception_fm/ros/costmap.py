@@ -63,7 +63,7 @@ def grid_message(result: PerceptionResult, config: NodeConfig) -> OccupancyGrid:
 
 
 def _occupied_points_m(grid: FreeSpaceGrid) -> NDArray[np.float32]:
-    row, column = np.nonzero(grid.cells == OCCUPIED)
+    row, column = np.divmod(np.flatnonzero(grid.cells == OCCUPIED), grid.cells.shape[1])
     x, y = grid.origin_m
     points = np.full((len(row), 3), CELL_POINT_HEIGHT_M, np.float32)
     points[:, 0] = x + grid.resolution_m * (column + 0.5)

@@ -48,7 +48,7 @@ def sectors_of(
     is_known &= number < end[:, None]
     first = _first(is_known)
     is_found = first < len(number)
-    last = np.where(is_found, len(number) - is_known[:, ::-1].argmax(axis=1), 0) * step
+    last = _after_last(is_known, end) * step
     nearest = _first(state == OCCUPIED)
     by_sector = (count, rays)
     near = np.where(is_found, first * step, np.inf).reshape(by_sector).max(axis=1)
@@ -105,6 +105,17 @@ def _first(mask: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Index (N,) of the first True of each row of a mask (N, M), M where there is none."""
     first = mask.argmax(axis=1)
     return np.asarray(np.where(mask[np.arange(len(mask)), first], first, mask.shape[1]), np.int16)
+
+
+def _after_last(mask: NDArray[np.bool_], end: NDArray[np.int16]) -> NDArray[np.intp]:
+    """One more than the index (N,) of the last True of each row of a mask (N, M), 0 where there is none; nothing is
+    True from `end` (N,) on."""
+    last = np.where(mask[np.arange(len(mask)), end - 1], end, 0)
+    # A walk mostly ends right behind what it looks for.
+    (others,) = np.nonzero((last == 0) | (end == 0))
+    rest = mask[others, ::-1]
+    last[others] = np.where(rest.any(axis=1), mask.shape[1] - rest.argmax(axis=1), 0)
+    return np.asarray(last, np.intp)
 
 
 def _greatest_odds(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +27,14 @@ def tint_free_ground(image: Image, frame: CameraFrame, result: PerceptionResult,
     if not nearest.size:
         return
     mask = cv2.remap(is_free, nearest, None, cv2.INTER_NEAREST)
-    # A byte has 256 values: what each becomes is known before the picture is.
-    shades = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
-    shades = cv2.addWeighted(shades, 1.0 - _OPACITY, np.full_like(shades, colour), _OPACITY, 0.0)
-    cv2.copyTo(cv2.LUT(image[part], shades), mask, image[part])
+    tinted = cv2.addWeighted(image[part], 1.0 - _OPACITY, _plain(image.shape, colour)[part], _OPACITY, 0.0)
+    cv2.copyTo(tinted, mask, image[part])
+
+
+@lru_cache(maxsize=2)
+def _plain(shape: tuple[int, ...], colour: Colour) -> Image:
+    """A picture of one colour."""
+    return np.full(shape, colour, np.uint8)
 
 
 def free_cells(

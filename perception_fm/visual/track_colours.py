@@ -56,5 +56,7 @@ def _rotation(rows: FloatArray, flow_across: FloatArray) -> FloatArray:
         kept = rows[keep]
         rotation = np.linalg.solve(kept.T @ kept + _RIDGE * np.eye(3), kept.T @ flow_across[keep])
         residual = np.abs(flow_across - rows @ rotation)
-        keep = residual <= _OUTLIER_MADS * np.median(residual)
+        # For a few dozen numbers NumPy's own median takes ten times as long.
+        ranked = np.sort(residual)
+        keep = residual <= _OUTLIER_MADS * 0.5 * (ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2])
     return rotation
