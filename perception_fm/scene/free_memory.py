@@ -123,9 +123,13 @@ class FreeSpaceMemory:
         """Rows and columns that the sectors reach from a foot (x, y) in cells."""
         # Behind something that stands all is hidden, as far as the window goes.
         is_any_hidden = bool(np.isfinite(polar.obstacle_m).any())
-        reach = 2.0 * self._half if is_any_hidden else float(polar.free_m.max(initial=0.0)) / self._resolution_m + 1.0
+        reach = math.inf if is_any_hidden else float(polar.free_m.max(initial=0.0)) / self._resolution_m + 1.0
         sides = np.append(polar.bearing_rad - 0.5 * polar.width_rad, polar.bearing_rad[-1] + 0.5 * polar.width_rad)
-        ends = odom_from_base.rotation[:2, :2] @ np.array([np.cos(sides), np.sin(sides)]) * reach
+        away = odom_from_base.rotation[:2, :2] @ np.array([np.cos(sides), np.sin(sides)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            leaving = np.where(away > 0.0, self._odds.shape[0] - foot[:, None], -foot[:, None]) / away
+        # A ray leaves the window where it meets the first border; sectors are far narrower than its corners.
+        ends = away * np.minimum(np.where(away == 0.0, math.inf, leaving).min(axis=0), reach)
         low, high = np.minimum(ends.min(axis=1), 0.0), np.maximum(ends.max(axis=1), 0.0)
         low, high = np.floor(foot + low - 1.0), np.ceil(foot + high + 2.0)
         low, high = (np.clip(one, 0, self._odds.shape[0]).astype(int) for one in (low, high))

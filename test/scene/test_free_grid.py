@@ -63,6 +63,30 @@ def test_where_the_odometry_frame_lies_changes_nothing(yaw):
     assert np.mean((one.cells == OCCUPIED) & (other.cells == FREE)) < 5e-4
 
 
+@pytest.mark.parametrize("half_view_rad", [0.3, 1.2, 2.2, 3.1])
+@pytest.mark.parametrize("yaw", [0.0, 0.5 * np.pi, 0.7, -2.5])
+def test_cells_out_of_view_are_only_spared_the_work(half_view_rad, yaw, monkeypatch):
+    bearings = np.linspace(-half_view_rad, half_view_rad, 141)
+    near, free, obstacle, confidence = (np.full(141, one) for one in (3.0, 12.0, 12.5, 0.95))
+    polar = FreeSpaceSectors(
+        (1.2, 0.2), float(bearings[1] - bearings[0]), bearings, near, free, obstacle, np.full(141, 2, np.uint8),
+        confidence,
+    )  # fmt: skip
+    # What was seen before is lost where it is hidden now, up to the border of the window.
+    before = dataclasses.replace(polar, free_m=np.full(141, 80.0), obstacle_m=np.full(141, np.inf))
+    grids = []
+    for has_whole_window in (False, True):
+        view = memory()
+        if has_whole_window:
+            count = len(view.update([], None, 0.0).cells)
+            monkeypatch.setattr(view, "_window", lambda *_, count=count: (slice(0, count), slice(0, count)))
+            view.reset()
+        grids.append([view.update([one], pose(3.0, -4.0, yaw), 0.05) for one in (before, before, polar)])
+    for part, whole in zip(*grids):
+        np.testing.assert_array_equal(part.odds, whole.odds)
+        np.testing.assert_array_equal(part.cells, whole.cells)
+
+
 def test_ground_below_the_image_is_known_from_before():
     view, grids = memory(), []
     for step in range(12):
