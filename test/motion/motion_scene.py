@@ -44,7 +44,7 @@ def road(picture: np.ndarray, length_m: float = 400.0) -> Surface:
 
 
 def ramp(picture: np.ndarray, start_m: float, grade_rad: float) -> Surface:
-    """Road that rises from `start_m` on; the flat road below it stays hidden behind it."""
+    """Road that rises from `start_m` on; the flat road below it stays hidden behind it. A negative grade falls."""
     along = np.array([math.cos(grade_rad), 0.0, math.sin(grade_rad)])
     return Surface(np.array([start_m, -200.0, 0.0]), along, Y, (300.0, 400.0), periodic(picture), ROAD, is_hazy=False)
 
@@ -64,6 +64,11 @@ def house_front(picture: np.ndarray, y_m: float) -> Surface:
     return Surface(origin, X, -Z, (400.0, 12.0), periodic(picture), BUILDING, is_hazy=False)
 
 
+def front_across(picture: np.ndarray, x_m: float, y_m: float) -> Surface:
+    """An upright wall at x that faces us, 12 m high, from `y_m` to the right."""
+    return Surface(np.array([x_m, y_m, 12.0]), -Y, -Z, (60.0, 12.0), periodic(picture), BUILDING, is_hazy=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A world, and the camera's mounting on the vehicle that drives through it."""
@@ -73,7 +78,11 @@ class Scene:
 
     def gray(self, x_m: float, y_m: float = 0.0) -> np.ndarray:
         """Grey image (288, 480) from `x_m` along the road."""
-        pose = RigidTransform(self.mounting.rotation, self.mounting.translation_m + x_m * X + y_m * Y)
+        return self.gray_from(RigidTransform(np.eye(3), x_m * X + y_m * Y))
+
+    def gray_from(self, world_from_base: RigidTransform) -> np.ndarray:
+        """Grey image (288, 480) from a pose of the vehicle."""
+        pose = world_from_base @ self.mounting
         return cv2.cvtColor(self.world.render(INTRINSICS, SIZE, pose).image, cv2.COLOR_BGR2GRAY)
 
     def pyramid(self, x_m: float) -> GrayPyramid:

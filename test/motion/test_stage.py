@@ -12,6 +12,7 @@ from motion_scene import (
     Scene,
     canyon,
     free_road,
+    front_across,
     house_front,
     make_scene,
     noise_texture,
@@ -86,6 +87,31 @@ def test_ramp_is_no_obstacle():
     assert not any(is_confirmed(report) for report in reports)
 
 
+def test_crest_is_no_obstacle_and_hides_what_is_not_verified():
+    """The road falls by 8% from x = 25 m on, out of sight until the camera is 17.5 m before it, then seen over it."""
+    falling = ramp(noise_texture(5), 25.0, -math.atan(0.08))
+    reports = drive(make_scene(road(noise_texture(1), length_m=45.0), falling, *HOUSES), 17)
+    assert not any(is_confirmed(report) for report in reports)
+    assert max(report.verified_m for report in reports) > 15.0
+    for number, report in enumerate(reports[:7]):
+        assert report.verified_m < 25.0 - number * STEP_M
+
+
+def test_front_beyond_a_bend_is_no_obstacle():
+    """A bend to the left, 60 m of radius; 45 m straight ahead of where it begins a front that ends 14 m beside it."""
+    scene = make_scene(road(noise_texture(1)), front_across(noise_texture(2), 45.0, 6.0))
+    stage, radius_m, verified_m = MotionStage(PerceptionConfig()), 60.0, []
+    for number in range(22):
+        yaw = number * STEP_M / radius_m
+        place_m = radius_m * np.array([math.sin(yaw), 1.0 - math.cos(yaw), 0.0])
+        pose = RigidTransform(Rotation.from_euler("Z", yaw).as_matrix(), place_m)
+        ego = EgoState(round(number * STEP_S * 1e9), pose, SPEED_MPS, SPEED_MPS / radius_m, True)
+        report = stage.update(frame_of(number, scene.gray_from(pose), scene, ego))
+        assert not is_confirmed(report)
+        verified_m.append(report.verified_m)
+    assert max(verified_m) > 20.0
+
+
 def test_vehicle_ahead_at_our_own_speed_is_no_obstacle_and_no_free_road():
     """It stays 14 m ahead and 1.95 m wide: nothing closes in, and behind it nothing is proven."""
     stage, odometer_m = MotionStage(PerceptionConfig()), 0.0
@@ -133,9 +159,9 @@ def test_straight_drive_has_a_straight_path(free):
 
 @pytest.mark.parametrize("yaw_rate_rps", [0.2, -0.2])
 def test_turning_bends_the_path_to_the_same_side(yaw_rate_rps):
-    stage = MotionStage(PerceptionConfig())
+    stage, gray = MotionStage(PerceptionConfig()), canyon().gray(0.0)
     for number in range(30):
-        report = stage.update(frame_of(number, canyon().gray(0.0), canyon(), ego_of(number, yaw_rate_rps)))
+        report = stage.update(frame_of(number, gray, canyon(), ego_of(number, yaw_rate_rps)))
     assert report.path is not None
     # Three time constants, less 0.3 degrees/s that count as gyro noise.
     expected = math.copysign(0.2 - math.radians(0.3), yaw_rate_rps) / SPEED_MPS
@@ -153,11 +179,11 @@ def test_gyro_noise_does_not_bend_the_path():
 
 @pytest.mark.parametrize(("speed_mps", "reason"), [(0.0, "standing still"), (-3.0, "reversing")])
 def test_blindness_is_named(speed_mps, reason):
-    stage = MotionStage(PerceptionConfig())
+    stage, gray = MotionStage(PerceptionConfig()), canyon().gray(0.0)
     for number in range(7):
         x_m = speed_mps * number * STEP_S
         ego = EgoState(0, RigidTransform(np.eye(3), np.array([x_m, 0.0, 0.0])), speed_mps, 0.0, True)
-        report = stage.update(frame_of(number, canyon().gray(0.0), canyon(), ego))
+        report = stage.update(frame_of(number, gray, canyon(), ego))
         assert report.reasons == [reason]
         assert report.verified_m == 0.0
 
