@@ -36,12 +36,12 @@ class CdrWriter:
         self._length += len(encoded)
 
     def array(self, values: NDArray[np.generic], count: int) -> None:
-        """A sequence of `count` items whose numbers, all of one type, are these."""
+        """A sequence of `count` items that these numbers, or records as the wire has them, are."""
         self.numbers("I", count)
         if not values.size:
             return
-        gap = b"\x00" * (-self._length % values.itemsize)
-        content = memoryview(np.ascontiguousarray(values)).cast("B")
+        gap = b"\x00" * (-self._length % values.dtype.alignment)
+        content = memoryview(np.ascontiguousarray(values).view(np.uint8)).cast("B")
         self._parts += [gap, content]
         self._length += len(gap) + len(content)
 

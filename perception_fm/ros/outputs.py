@@ -20,6 +20,7 @@ from perception_fm.dense import ModelState
 from perception_fm.ros.costmap import grid_message, marking_cloud
 from perception_fm.ros.dense_messages import depth_message, grid_camera_info, mono_message, normals_message
 from perception_fm.ros.foreign_objects import AUTOWARE, VISION, autoware_objects, detections
+from perception_fm.ros.free_space_bytes import free_space_bytes
 from perception_fm.ros.images import image_bytes, image_message
 from perception_fm.ros.marker_bytes import marker_bytes
 from perception_fm.ros.markers import marker_array
@@ -140,7 +141,10 @@ _FOREIGN = tuple(_foreign())
 # Those that planners wait for come first. The overlay takes as long as all that follow it, and is made beside them.
 OUTPUTS: tuple[Output, ...] = (
     Output("fake_wall", FakeWallReport, lambda p: fake_wall_report(p.step.result, p.config)),
-    Output("free_space", FreeSpace, lambda p: free_space(p.step.result, p.config)),
+    Output(
+        "free_space", FreeSpace, lambda p: free_space(p.step.result, p.config),
+        pack=lambda p: free_space_bytes(p.step.result, p.config),
+    ),
     Output(
         "obstacles", ObstacleArray, lambda p: obstacle_array(p.step.result, p.config),
         pack=lambda p: obstacle_bytes(p.step.result, p.config),
