@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -160,7 +161,7 @@ def _connected(points: LabeledPoints, cells: NDArray[np.intp]) -> NDArray[np.int
     shape = points.surface.shape
     log = np.full(shape, np.float32(np.nan))
     log.ravel()[cells] = np.log(points.points_m.reshape(-1, 3)[cells, 2])
-    group = GROUP_OF_LABEL[points.label]
+    group = np.asarray(cv2.LUT(points.label, GROUP_OF_LABEL))
     joins = np.zeros((*shape, len(_NEIGHBOURS)), bool)
     for index, (here, there) in enumerate(_NEIGHBOURS):
         is_near = np.abs(log[here] - log[there]) < _SAME_SURFACE_SHARE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -109,7 +110,7 @@ def labeled_points(
         is_edge = _bleeds(depth) & ~is_on_ground
         is_confident = confidence >= np.uint8(np.ceil(255.0 * min_confidence))
         is_tall = (height - _HEIGHT_SIGMAS * sigma >= min_height_m) & (dense.label != SKY_LABEL)
-        is_named = _IS_STANDING[dense.label] & is_confident
+        is_named = cv2.LUT(dense.label, _IS_STANDING.view(np.uint8)).view(bool) & is_confident
         is_standing = is_valid & (is_tall | is_named) & (height <= clearance_m)
         is_road = is_valid & is_on_ground & ~is_standing & is_confident & (dense.label == ROAD_LABEL)
     surface = np.where(is_standing, np.uint8(Surface.STANDING) + is_edge, is_road.view(np.uint8))

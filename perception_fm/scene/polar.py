@@ -58,7 +58,7 @@ def polar_free_space(
     boundary = np.where(is_blocked, Boundary.OBSTACLE, Boundary.UNKNOWN)
     boundary = np.where(is_any & (last == len(ranges)) & ~is_blocked, Boundary.FREE_END, boundary)
     is_counted = ~is_before & (steps < last[:, None])
-    mean = np.where(is_counted, confidence, 0).sum(axis=1) / np.where(is_any, last - first, np.nan)
+    mean = (confidence * is_counted).sum(axis=1) / np.where(is_any, last - first, np.nan)
     return FreeSpaceSectors(
         origin_m=(float(base_from_camera.translation_m[0]), float(base_from_camera.translation_m[1])),
         width_rad=width,
