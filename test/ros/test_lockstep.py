@@ -193,7 +193,7 @@ def test_refused_image_is_counted_and_explicitly_unknown(make_bag: MakeBag, tmp_
 @pytest.mark.xfail(
     strict=True,
     raises=ValueError,
-    reason="without odometry a last speed below 0.37 or above 81 m/s leaves `streaming_speed_mps` nothing to try: it raises",
+    reason="without odometry a last speed below 0.37 or above 81 m/s leaves the search for the next one empty: it raises",
 )
 def test_missing_odometry_is_named_in_every_frame(make_bag: MakeBag, tmp_path: Path) -> None:
     document = run_bag(make_bag(has_odometry=False), tmp_path / "out", GEOMETRY, has_video=False)
