@@ -58,6 +58,8 @@ def streaming_speed_mps(
     low, high = _SLOWEST_MPS, _FASTEST_MPS
     if math.isfinite(last_mps):
         low, high = max(low, last_mps / _AROUND), min(high, last_mps * _AROUND)
+    if high <= low:
+        return math.nan  # a creep, or faster than any road: what was known last is out of what is searched
     count = 1 + math.ceil(math.log(high / low) / math.log(_RATIO))
     speeds: FloatArray = low * _RATIO ** np.arange(count, dtype=np.float64)
     correlation = np.zeros(len(speeds))

@@ -35,6 +35,11 @@ def test_known_speed_is_looked_around_and_a_far_one_is_not_found():
     assert math.isnan(speed_of(free_road(), 12.0, last_mps=30.0))
 
 
+@pytest.mark.parametrize("last_mps", [0.01, 200.0])
+def test_known_speed_beyond_all_that_is_searched_finds_none(last_mps):
+    assert math.isnan(speed_of(free_road(), 12.0, last_mps=last_mps))
+
+
 def test_blank_road_has_no_speed():
     assert math.isnan(speed_of(plain_road(), 12.0))
 
