@@ -119,7 +119,7 @@ class Rig:
         assert self.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
         assert self.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
 
-    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 15.0) -> Any:
+    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 40.0) -> Any:
         """The first true value of the condition; fails the test where it does not come."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:

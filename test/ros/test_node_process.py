@@ -32,7 +32,7 @@ class Process:
         return self.wait()
 
     def wait(self) -> tuple[int, str]:
-        output, _ = self._process.communicate(timeout=30.0)
+        output, _ = self._process.communicate(timeout=60.0)
         return self._process.returncode, output
 
     def kill(self) -> None:

@@ -296,7 +296,7 @@ def test_late_listener_receives_latched_messages(bag, listener):
     listener.listen(LATCHED, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     wait_until(lambda: listener.texts(LATCHED))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert set(listener.texts(LATCHED)) == {"latched"}
 
 
@@ -306,7 +306,7 @@ def test_loop_jumps_back_and_ctrl_c_ends_it_cleanly(bag, listener):
     process = command(bag, "--loop", "--rate", "4", "--wait-for-subscribers", "30")
     wait_until(lambda: len(listener.texts("/first")) > 2 * COUNT)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert re.fullmatch(r"stopped after \d+ messages on 3 topics\n", output)
     clock_ns = [stamp_ns(item.clock) for item in listener.received["/clock"]]
