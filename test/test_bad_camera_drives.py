@@ -7,6 +7,7 @@ The network, where there is one, sees nothing but road and sky: whatever is conf
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -177,18 +178,14 @@ class TestFrames:
         assert all(one.confirmed for one in given[18:])
         assert all(one.result.mode is Mode.UNTRUSTED for one in given[19:])
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="blind and without odometry the motion stage takes the vehicle to stand: an obstacle stays at its "
-        "distance, with its sigma, while the vehicle drives on",
-    )
     def test_picture_that_freezes_without_odometry_keeps_the_wall_where_it_is(self):
-        given = answers(frozen(wall_shots(19), 12, 0.0), odometry=None)
-        assert given[12].confirmed
-        assert wrong_answers(given[:13], has_wall=True) == []
-        for one in given[13:]:
-            for item in one.confirmed:
+        given = answers(frozen(wall_shots(24), 18, 0.0), odometry=None)
+        assert given[18].confirmed
+        assert wrong_answers(given[:19], has_wall=True) == []
+        for before, one in itertools.pairwise(given[18:]):
+            for was, item in zip(before.confirmed, one.confirmed, strict=True):
                 assert abs(item.distance_m - one.wall_m) < max(0.1 * one.wall_m, 2.0 * item.distance_sigma_m)
+                assert item.distance_sigma_m > 0.9 * was.distance_sigma_m  # nobody has looked since
 
     def test_noisy_picture_that_freezes_never_shows_the_wall_to_be_gone(self):
         given = answers(frozen(wall_shots(23), 18, NOISE))

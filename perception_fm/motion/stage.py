@@ -162,6 +162,8 @@ class MotionStage:
         else:
             # Nobody sees how fast the road streams by: the vehicle goes on, but it may brake.
             report.speed_mps = self._speed.speed_mps
+            if math.isfinite(report.speed_mps):
+                report.scale_source = ScaleSource.CAMERA_HEIGHT
             self._blind_s += dt_s
             self._obstacles.loosen(_BRAKING_MPS2 * self._blind_s * dt_s)
         self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
