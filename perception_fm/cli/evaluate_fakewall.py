@@ -139,8 +139,8 @@ def _planned(
         part_of,
         real_drives,
         scenario_drives,
-        unique,
     )
+    from perception_fm.evaluation.scenario_suite import unique
 
     resolution = None
     if size is not None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from perception_fm.config import NodeConfig
 from perception_fm.errors import ConfigError, PerceptionError
@@ -128,11 +128,22 @@ def _recorded(bag: Path) -> str | None:
     return bag_scenario(bag) if bag.exists() else None
 
 
-def unique(scenarios: Sequence[Scenario]) -> list[Scenario]:
-    """The scenarios, each of its own name, which its folder has. Raises `ConfigError` where two share one."""
+class Named(Protocol):
+    """What results are kept of under its name."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder or file."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def unique(entries: Sequence[N]) -> list[N]:
+    """The entries, each of its own name. Raises `ConfigError` where two share one."""
     seen: set[str] = set()
-    for scenario in scenarios:
-        if scenario.name in seen:
-            raise ConfigError(f"the case {scenario.name} is asked for twice")
-        seen.add(scenario.name)
-    return list(scenarios)
+    for entry in entries:
+        if entry.name in seen:
+            raise ConfigError(f"the case {entry.name} is asked for twice")
+        seen.add(entry.name)
+    return list(entries)

@@ -111,13 +111,3 @@ def part_of(drives: Sequence[PlannedDrive], part: int, parts: int) -> list[Plann
     if not 1 <= part <= parts:
         raise ConfigError(f"a part is 1 to {parts}, got {part}")
     return list(drives[part - 1 :: parts])
-
-
-def unique(drives: Sequence[PlannedDrive]) -> list[PlannedDrive]:
-    """The drives, each of its own name. Raises `ConfigError` where two share one."""
-    names: set[str] = set()
-    for drive in drives:
-        if drive.name in names:
-            raise ConfigError(f"the drive {drive.name} is asked for twice")
-        names.add(drive.name)
-    return list(drives)

@@ -10,8 +10,8 @@ from perception_fm.evaluation.fake_wall_benchmark.drive_plan import (
     interleaved,
     part_of,
     scenario_drives,
-    unique,
 )
+from perception_fm.evaluation.scenario_suite import unique
 
 
 def test_share_is_spread_evenly_and_its_cases_keep_their_names():
