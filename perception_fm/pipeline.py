@@ -301,6 +301,7 @@ def _motion_field(
         pixels_current=pixels,
         window_s=views.window_s,
         reference_index=views.reference_index,
+        expansion=views.expansion,
         sigma_px=views.sigma_px,
         focal_px=float(rectified.intrinsics[0, 0]),
     )

@@ -115,8 +115,9 @@ class MotionField:
     """Feature tracks that end in the current frame, one row each, over the longest window that each survived.
 
     `rays_reference`, `rays_current`: (N, 2) undistorted x/z, y/z at the window's start and end. `pixels_current`:
-    (N, 2) pixels of the stored image. `reference_index`: (N,) index into `references`. `sigma_px`: standard deviation
-    of one coordinate of a track end, estimated from this frame's residuals; `sigma` is the same in ray units (px / f).
+    (N, 2) pixels of the stored image. `reference_index`: (N,) index into `references`. `expansion`: (N,) way along the
+    optical axis over the depth of the point, NaN at the focus of expansion. `sigma_px`: standard deviation of one
+    coordinate of a track end, estimated from this frame's residuals; `sigma` is the same in ray units (px / f).
     """
 
     stamp_ns: int
@@ -125,6 +126,7 @@ class MotionField:
     pixels_current: FloatArray
     window_s: FloatArray
     reference_index: NDArray[np.intp]
+    expansion: FloatArray
     sigma_px: float
     focal_px: float
 
@@ -136,6 +138,7 @@ class MotionField:
             ("pixels_current", (count, 2)),
             ("window_s", (count,)),
             ("reference_index", (count,)),
+            ("expansion", (count,)),
         ):
             object.__setattr__(self, name, frozen_array(getattr(self, name), shape, name))
         if not (self.focal_px > 0.0 and self.sigma_px > 0.0):
@@ -145,6 +148,12 @@ class MotionField:
     def sigma(self) -> float:
         """Standard deviation of one ray coordinate (dimensionless)."""
         return self.sigma_px / self.focal_px
+
+    @property
+    def ttc_s(self) -> FloatArray:
+        """Time (N,) until each point passes the camera if it goes on so; inf where it does not come nearer."""
+        is_nearing = self.expansion > 0.0
+        return np.where(is_nearing, self.window_s / np.where(is_nearing, self.expansion, 1.0), np.inf)
 
     def __len__(self) -> int:
         return len(self.window_s)

@@ -40,6 +40,7 @@ def motion_field(count: int, **changes: Any) -> MotionField:
         "pixels_current": np.zeros((count, 2)),
         "window_s": np.full(count, 0.5),
         "reference_index": np.zeros(count, dtype=np.intp),
+        "expansion": np.zeros(count),
         "sigma_px": 0.1,
         "focal_px": 500.0,
     }
@@ -110,6 +111,11 @@ def test_frozen_array_checks_every_length_that_is_given() -> None:
     for shape in ((None, 3), (4, 2), (None,), (None, 2, 1)):
         with pytest.raises(PerceptionError, match="rays must have shape"):
             frozen_array(np.zeros((5, 2)), shape, "rays")
+
+
+def test_time_to_contact_of_tracks() -> None:
+    made = motion_field(4, expansion=np.array([0.1, 0.0, -0.2, np.nan]))
+    np.testing.assert_allclose(made.ttc_s, [5.0, np.inf, np.inf, np.inf])
 
 
 def test_sigma_of_a_motion_field_in_rays() -> None:

@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 _LEAST_VIEW_RAD = math.radians(60.0)  # to each side, also of a camera that sees less: obstacles are remembered there
 _LEAST_CLEARING_M = 20.0  # of `range_max`, where a network shows more than the path
 _RANGE_MIN_M = 0.05
+_WALK_STEP_M = 10.0
 _BEAMS = 4  # in a sector, as the grid is walked: costmaps clear along beams, and between them nothing
 
 
@@ -36,7 +37,11 @@ def obstacle_scan(result: PerceptionResult, config: NodeConfig) -> LaserScan:
     """
     grid = unknown_grid(1.0, 0.5, np.zeros(2)) if result.grid is None else result.grid
     reach_m = _reach_m(grid)
-    sectors = sectors_of(grid, (0.0, 0.0), _view_rad(result), reach_m, has_confidence=False)
+    range_max_m = _clearing_m(result, grid, reach_m)
+    # What lies beyond is not told. Few different lengths: rays are kept for each.
+    is_bounded = result.points is not None
+    walked_m = min(reach_m, _WALK_STEP_M * math.ceil(range_max_m / _WALK_STEP_M)) if is_bounded else reach_m
+    sectors = sectors_of(grid, (0.0, 0.0), _view_rad(result), walked_m, has_confidence=False)
     step_rad = sectors.width_rad / _BEAMS
     first_rad = float(sectors.bearing_rad[0]) - 0.5 * sectors.width_rad + 0.5 * step_rad
     cells_m, free_m = (
@@ -45,7 +50,9 @@ def obstacle_scan(result: PerceptionResult, config: NodeConfig) -> LaserScan:
     )
     boxes_m = _box_ranges_m(result, first_rad, step_rad, len(free_m))
     nearest_m = np.maximum(np.minimum(boxes_m, cells_m), _RANGE_MIN_M)
-    range_max_m = _range_max_m(result, grid, reach_m, nearest_m)
+    if not is_bounded:
+        farthest_m = float(nearest_m.max(where=np.isfinite(nearest_m), initial=0.0))
+        range_max_m = max(range_max_m, farthest_m + _RANGE_MIN_M)
     ranges = np.where(nearest_m <= range_max_m, nearest_m, np.where(free_m >= range_max_m, np.inf, np.nan))
     message = LaserScan(header=base_header(result, config))
     message.angle_min, message.angle_max = first_rad, first_rad + step_rad * (len(ranges) - 1)
@@ -91,12 +98,12 @@ def _box_ranges_m(result: PerceptionResult, first_rad: float, step_rad: float, c
     return nearest
 
 
-def _range_max_m(result: PerceptionResult, grid: FreeSpaceGrid, reach_m: float, nearest_m: FloatArray) -> float:
+def _clearing_m(result: PerceptionResult, grid: FreeSpaceGrid, reach_m: float) -> float:
+    """How far beams may clear."""
     # A cell is free or not as a whole: the last one along the path may end up to one short of what is verified.
     verified_m = _verified_from_base_m(result) - grid.resolution_m
     if result.points is None:
-        farthest_m = float(nearest_m.max(where=np.isfinite(nearest_m), initial=0.0))
-        return max(min(verified_m, reach_m), farthest_m + _RANGE_MIN_M)
+        return min(verified_m, reach_m)
     stopping_m = stopping_distance_m(max(0.0, result.speed_mps)) if math.isfinite(result.speed_mps) else 0.0
     return min(reach_m, max(verified_m, stopping_m, _LEAST_CLEARING_M))
 

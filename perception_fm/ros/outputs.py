@@ -110,16 +110,13 @@ def _dense(name: str, build: Callable[[Any, Header], Any]) -> Callable[[Publicat
 @dataclass(frozen=True)
 class Output:
     """One topic below `~/`; `build` gives its message, or None where this step has none. `heads`: it needs a model that
-    has all of them. `pack` gives the same message as bytes, where that is much faster. `is_beside`: made in a thread
-    of its own, beside what follows it in the table; for what OpenCV draws, which leaves the interpreter to others.
-    """
+    has all of them. `pack` gives the same message as bytes, where that is much faster."""
 
     topic: str
     message_type: type
     build: Callable[[Publication], Any]
     heads: tuple[str, ...] = ()
     pack: Callable[[Publication], bytes | None] | None = None
-    is_beside: bool = False
 
 
 def _foreign() -> Iterator[Output]:
@@ -138,7 +135,8 @@ def _of_package(convert: Callable[..., Any], package: Any, publication: Publicat
 
 _FOREIGN = tuple(_foreign())
 
-# Those that planners wait for come first. The overlay takes as long as all that follow it, and is made beside them.
+# Those that planners wait for come first, pictures last. In a second thread they would take turns with this one
+# at every call into OpenCV, and both together take longer.
 OUTPUTS: tuple[Output, ...] = (
     Output("fake_wall", FakeWallReport, lambda p: fake_wall_report(p.step.result, p.config)),
     Output(
@@ -150,7 +148,6 @@ OUTPUTS: tuple[Output, ...] = (
         pack=lambda p: obstacle_bytes(p.step.result, p.config),
     ),
     Output("status", PerceptionStatus, _status),
-    Output("overlay", Image, _sent(image_message, _overlay), pack=_sent(image_bytes, _overlay), is_beside=True),
     Output("obstacles/scan", LaserScan, lambda p: obstacle_scan(p.step.result, p.config)),
     Output("obstacles/points", PointCloud2, lambda p: marking_cloud(p.step.result, p.config)),
     Output("free_space/grid", OccupancyGrid, lambda p: grid_message(p.step.result, p.config)),
@@ -166,6 +163,7 @@ OUTPUTS: tuple[Output, ...] = (
     Output("segmentation/confidence", Image, _dense("confidence", mono_message), ("confidence",)),
     Output("normals/image", Image, _dense("normals", normals_message), ("normals",)),
     Output("points", PointCloud2, _points, ("depth", "label")),
+    Output("overlay", Image, _sent(image_message, _overlay), pack=_sent(image_bytes, _overlay)),
     Output("birds_eye", Image, _sent(image_message, _birds_eye), pack=_sent(image_bytes, _birds_eye)),
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -26,28 +25,14 @@ class Publishers:
             (output, node.create_publisher(output.message_type, f"~/{output.topic}", qos))
             for output in outputs_for(heads)
         ]
-        self._second = ThreadPoolExecutor(1, "publishing")
         self._label_info = self._latch_label_info() if "label" in heads else None
 
     def publish(self, publication: Publication) -> None:
-        """Sends what this frame has for every topic with a subscriber, in the order of the table of outputs.
-
-        What is made beside others is made in a second thread, while this one goes on; all have left on return.
-        """
+        """Sends what this frame has for every topic with a subscriber, in the order of the table of outputs."""
         with self._lock:
-            begun = []
-            try:
-                for output, publisher in self._publishers:
-                    if not publisher.get_subscription_count():
-                        continue
-                    if output.is_beside:
-                        begun.append(self._second.submit(_send, output, publisher, publication))
-                    else:
-                        _send(output, publisher, publication)
-            finally:
-                wait(begun)
-            for one in begun:
-                one.result()
+            for output, publisher in self._publishers:
+                if publisher.get_subscription_count():
+                    _send(output, publisher, publication)
 
     def _latch_label_info(self) -> Publisher | None:
         """Names of the labels for whoever comes later too; None where vision_msgs is not installed."""
@@ -61,7 +46,6 @@ class Publishers:
     def close(self) -> None:
         """Ends all publishers."""
         with self._lock:
-            self._second.shutdown()
             for _, publisher in self._publishers:
                 self._node.destroy_publisher(publisher)
             self._publishers = []

@@ -19,10 +19,12 @@ from perception_fm.types import CameraFrame, Mode, Obstacle, PathState, Percepti
 from perception_fm.visual.free_ground import tint_free_ground
 from perception_fm.visual.pen import WHITE, Colour, Image, Pen
 from perception_fm.visual.road_frame import (
+    CORRIDOR_SAMPLES,
     RoadFrame,
-    corridor_pixels,
+    corridor_m,
     crossing_pixels,
     crossings_pixels,
+    edges_in_view,
     project,
     stored_axes,
 )
@@ -35,7 +37,6 @@ from perception_fm.visual.thing_colours import (
     obstacle_name,
     speed_mps,
 )
-from perception_fm.visual.track_colours import time_to_contact_s
 from perception_fm.visual.wall_evidence import MAGENTA, draw_wall, standing_wall
 from perception_fm.visual.wireframe import box_lines
 
@@ -53,7 +54,8 @@ _TICK_SPACING_PX = 14.0
 _TTC_RANGE_S = (1.5, 20.0)  # from hot to cold
 _TTC_BINS = 10
 _TAIL_PX = 14.0  # longer tails of near tracks would cover the picture
-_HOT_TO_COLD = cv2.applyColorMap(np.linspace(225, 30, _TTC_BINS).astype(np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0]
+_TTC_SHADES = np.linspace(225, 30, _TTC_BINS).astype(np.uint8)[:, None]
+_HOT_TO_COLD: list[Colour] = cv2.applyColorMap(_TTC_SHADES, cv2.COLORMAP_TURBO)[:, 0].tolist()
 
 
 def draw_overlay(frame: CameraFrame, result: PerceptionResult, config: PerceptionConfig) -> Image:
@@ -83,15 +85,16 @@ def _draw_corridor(
         if item.is_confirmed and item.is_in_path and np.isfinite(item.distance_m)
     ]
     end_m = min([config.sweep.max_distance_m, *(max(distance_m, free_m) for distance_m in confirmed_m)])
-    unknown = corridor_pixels(frame, road, half_width_m, end_m)
-    if unknown is not None:
-        pen.tint(np.concatenate([unknown[0], unknown[1][::-1]]), GREY, 0.35)
-        pen.lines(unknown, GREY, pen.line_px)
-    free = corridor_pixels(frame, road, half_width_m, min(free_m, end_m)) if free_m > 0.0 else None
-    if free is not None:
-        pen.tint(np.concatenate([free[0], free[1][::-1]]), GREEN, 0.38)
-        pen.lines(free, GREEN, pen.line_px)
-    *ticks, end = crossings_pixels(frame, road, half_width_m, np.array([*_TICKS_M, free_m]))
+    # All at once: most of what this costs is each call.
+    distances_m = [corridor_m(end_m), corridor_m(min(free_m, end_m)), np.array([*_TICKS_M, free_m])]
+    crossings = crossings_pixels(frame, road, half_width_m, np.concatenate(distances_m))
+    whole, verified, (*ticks, end) = np.split(crossings, (CORRIDOR_SAMPLES, 2 * CORRIDOR_SAMPLES))
+    unknown = edges_in_view(frame, whole)
+    free = edges_in_view(frame, verified) if free_m > 0.0 else None
+    parts = [(edges, colour) for edges, colour in ((unknown, GREY), (free, GREEN)) if edges is not None]
+    pen.tints([(np.concatenate([edges[0], edges[1][::-1]]), colour) for edges, colour in parts], 0.38)
+    for edges, colour in parts:
+        pen.lines(edges, colour, pen.line_px)
     row = float(pen.height)
     for distance_m, edge in zip(_TICKS_M, ticks):
         is_shown = distance_m < end_m and np.isfinite(edge).all()
@@ -116,27 +119,18 @@ def _draw_tracks(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None
     if result.motion is None or not len(result.motion):
         return
     motion = result.motion
-    if result.focus_of_expansion is None:
-        ttc_s = np.full(len(motion), np.inf)
-    else:
-        ttc_s = time_to_contact_s(motion, result.focus_of_expansion)
     low, high = np.log(_TTC_RANGE_S)
-    with np.errstate(divide="ignore"):
-        place = (np.log(ttc_s) - low) / (high - low)
-    bins = np.clip(np.nan_to_num(place, nan=1.0, posinf=1.0, neginf=0.0) * _TTC_BINS, 0, _TTC_BINS - 1).astype(int)
+    place = (np.log(motion.ttc_s) - low) / (high - low)
+    bins = np.clip(place * _TTC_BINS, 0, _TTC_BINS - 1).astype(int)
     start = project(frame, stored_axes(frame, np.column_stack([motion.rays_reference, np.ones(len(motion))])))
     way = start - motion.pixels_current
     length = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)
     tail = motion.pixels_current + way * np.minimum(1.0, _TAIL_PX * pen.scale / length)[:, None]
     is_drawable = np.isfinite(tail).all(axis=1) & np.isfinite(motion.pixels_current).all(axis=1)
     # The hottest last: over all others.
-    order = np.flatnonzero(is_drawable)[np.argsort(-bins[is_drawable], kind="stable")]
-    colours, head, tail = _HOT_TO_COLD[bins[order]], motion.pixels_current[order], tail[order]
-    # A point at each pixel of the longest tail.
-    share = np.linspace(0.0, 1.0, math.ceil(_TAIL_PX * pen.scale) + 1)[:, None, None]
-    along = (tail + share * (head - tail)).reshape(-1, 2)
-    pen.dots(along, np.tile(colours, (len(share), 1)))
-    pen.dots(head, colours, 2 * pen.line_px)
+    for bin_number in range(_TTC_BINS - 1, -1, -1):
+        chosen = np.flatnonzero(is_drawable & (bins == bin_number))
+        pen.pins(motion.pixels_current[chosen], tail[chosen], _HOT_TO_COLD[bin_number])
 
 
 def _draw_focus(pen: Pen, frame: CameraFrame, result: PerceptionResult) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -52,26 +54,32 @@ class Pen:
         lines = list(np.ascontiguousarray(fixed, dtype=np.int32))
         cv2.polylines(self.image, lines, is_closed, colour, width, cv2.LINE_AA, _SHIFT)
 
-    def dots(self, points_px: NDArray[np.float64], colours: NDArray[np.uint8], width: int = 1) -> None:
-        """A disc around each of many points (N, 2), each of its own colour (N, 3); of width 1 they are pixels."""
-        half = 0.5 * width
-        side = np.arange(-int(half), int(half) + 1)
-        disc = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-        disc = disc[np.hypot(*disc.T) <= half + 0.25]
-        near = np.clip(points_px, -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX)
-        column, row = (np.rint(near).astype(np.intp)[:, None] + disc).reshape(-1, 2).T
-        is_inside = (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
-        ink = np.repeat(colours, len(disc), axis=0)
-        self.image[row[is_inside], column[is_inside]] = ink[is_inside]
+    def pins(self, heads_px: NDArray[np.float64], tails_px: NDArray[np.float64], colour: Colour) -> None:
+        """A dot at each head (N, 2) with a thin line to its tail (N, 2)."""
+        if not len(heads_px):
+            return
+        ends = np.clip(np.stack([heads_px, tails_px], axis=1), -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX)
+        pixels = np.rint(ends).astype(np.int32)
+        cv2.polylines(self.image, list(pixels), False, colour, 1)
+        # A line of no length is as round as its ends.
+        cv2.polylines(self.image, list(np.repeat(pixels[:, :1], 2, axis=1)), False, colour, 2 * self.line_px)
 
     def tint(self, polygon_px: NDArray[np.float64], colour: Colour, opacity: float) -> None:
-        """Blend a colour over a polygon (K, 2); only its bounding box is touched."""
-        corners = np.round(np.clip(polygon_px, -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX)).astype(np.int32)
+        """Blend a colour over a polygon (K, 2)."""
+        self.tints([(polygon_px, colour)], opacity)
+
+    def tints(self, polygons: Sequence[tuple[NDArray[np.float64], Colour]], opacity: float) -> None:
+        """Blend polygons (K, 2) in their colours, later ones over earlier ones; only their bounding box is touched."""
+        if not polygons:
+            return
+        rounded = [np.round(np.clip(one, -_FAR_OUTSIDE_PX, _FAR_OUTSIDE_PX)).astype(np.int32) for one, _ in polygons]
+        corners = np.concatenate(rounded)
         left, top = np.maximum(corners.min(axis=0), 0)
         right, bottom = np.minimum(corners.max(axis=0) + 1, (self.width, self.height))
         if left >= right or top >= bottom:
             return
         region = self.image[top:bottom, left:right]
         painted = region.copy()
-        cv2.fillPoly(painted, [corners - (left, top)], colour)
+        for polygon, (_, colour) in zip(rounded, polygons):
+            cv2.fillPoly(painted, [polygon - (left, top)], colour)
         cv2.addWeighted(painted, opacity, region, 1.0 - opacity, 0.0, dst=region)

@@ -13,7 +13,7 @@ from perception_fm.types import CameraFrame, PerceptionResult
 FloatArray = NDArray[np.float64]
 
 _NEAR_M = 0.5  # nearer points are below every road camera's view and projecting them folds wide lenses over
-_SAMPLES = 48  # along the corridor: straight to the eye in a curve
+CORRIDOR_SAMPLES = 48  # along the corridor: straight to the eye in a curve
 _FARTHEST_RAY = 4.0  # tan of the angle off the axis; distortion polynomials mean nothing beyond
 
 
@@ -73,10 +73,14 @@ def project(frame: CameraFrame, points_camera_m: FloatArray) -> FloatArray:
     return pixels
 
 
-def corridor_pixels(frame: CameraFrame, road: RoadFrame, half_width_m: float, end_m: float) -> FloatArray | None:
-    """Left and right edge (2, K, 2) in pixels from the image's lower border to `end_m`; None when out of view."""
-    distance_m = np.geomspace(_NEAR_M, max(end_m, 2.0 * _NEAR_M), _SAMPLES)
-    edges = crossings_pixels(frame, road, half_width_m, distance_m).swapaxes(0, 1)
+def corridor_m(end_m: float) -> FloatArray:
+    """Distances (K,) at which a corridor up to `end_m` is drawn."""
+    return np.geomspace(_NEAR_M, max(end_m, 2.0 * _NEAR_M), CORRIDOR_SAMPLES)
+
+
+def edges_in_view(frame: CameraFrame, crossings_px: FloatArray) -> FloatArray | None:
+    """Left and right edge (2, K, 2) of a corridor whose crossings (N, 2, 2) go outward; None when out of view."""
+    edges = crossings_px.swapaxes(0, 1)
     is_usable = np.isfinite(edges).all(axis=(0, 2))
     is_inside = is_usable & (edges[:, :, 1] < frame.camera.height).any(axis=0)
     if not is_inside.any():

@@ -1,15 +1,13 @@
-"""What is published leaves in order, pictures beside the rest, and nothing fails in silence."""
+"""What is published leaves in order, pictures last, and nothing fails in silence."""
 
 from __future__ import annotations
-
-import threading
 
 import pytest
 from std_msgs.msg import String
 
 from perception_fm.config import NodeConfig
 from perception_fm.ros import publishing
-from perception_fm.ros.outputs import Output, Publication
+from perception_fm.ros.outputs import OUTPUTS, Output, Publication
 from perception_fm.ros.publishing import Publishers
 from perception_fm.ros.step import Step, unknown_result
 
@@ -47,36 +45,33 @@ def publishers_of(monkeypatch: pytest.MonkeyPatch, *outputs: Output) -> tuple[Pu
     return Publishers(node, ()), node
 
 
-def test_picture_is_drawn_beside_what_follows_it_and_has_left_on_return(monkeypatch):
-    next_has_left = threading.Event()
+def said(text: str) -> Output:
+    return Output(text, String, lambda publication: String(data=text))
 
-    def draw(publication):
-        assert next_has_left.wait(10.0)
-        return String(data="picture")
 
-    def build(publication):
-        next_has_left.set()
-        return String(data="message")
-
-    picture = Output("picture", String, draw, is_beside=True)
-    publishers, node = publishers_of(monkeypatch, picture, Output("message", String, build))
+def test_messages_leave_in_order_and_none_after_closing(monkeypatch):
+    publishers, node = publishers_of(monkeypatch, said("a"), said("b"))
     publishers.publish(PUBLICATION)
-    assert sorted(node.sent) == ["message", "picture"]
+    assert node.sent == ["a", "b"]
     publishers.close()
     publishers.publish(PUBLICATION)
     assert len(node.sent) == 2
 
 
-def test_picture_that_fails_raises_after_all_others_have_left(monkeypatch):
+def test_one_that_fails_raises_after_those_before_it_have_left(monkeypatch):
     def fail(publication):
         raise ValueError("no ink")
 
-    picture = Output("picture", String, fail, is_beside=True)
-    publishers, node = publishers_of(monkeypatch, picture, Output("a", String, lambda p: String(data="a")))
+    publishers, node = publishers_of(monkeypatch, said("a"), Output("picture", String, fail))
     with pytest.raises(ValueError, match="no ink"):
         publishers.publish(PUBLICATION)
     assert node.sent == ["a"]
     publishers.close()
+
+
+def test_pictures_come_last():
+    topics = [output.topic for output in OUTPUTS]
+    assert topics[-2:] == ["overlay", "birds_eye"]
 
 
 def test_packed_bytes_are_sent_in_place_of_the_message(monkeypatch):

@@ -40,7 +40,7 @@ def test_any_size_grey_or_colour_with_everything_drawn(
     rng = np.random.default_rng(1)
     rays = rng.uniform(-0.3, 0.3, (50, 2))
     motion = MotionField(
-        0, rays * 0.97, rays, rays * size[0], np.full(50, 0.2), np.zeros(50, dtype=np.intp), 0.2, float(size[0])
+        0, rays * 0.97, rays, rays * size[0], np.full(50, 0.2), np.zeros(50, np.intp), np.full(50, 0.03), 0.2, size[0]
     )
     scene = make_scene(
         *size, is_colour, state=PathState.OBSTACLE, mode=Mode.DEGRADED, reasons=("one", "two"), motion=motion,

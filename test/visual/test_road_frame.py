@@ -13,13 +13,25 @@ import pytest
 from perception_fm.camera.model import CameraModel
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.types import CameraFrame, RoadPlane
-from perception_fm.visual.road_frame import RoadFrame, corridor_pixels, crossing_pixels, project
+from perception_fm.visual.road_frame import (
+    RoadFrame,
+    corridor_m,
+    crossing_pixels,
+    crossings_pixels,
+    edges_in_view,
+    project,
+)
 
 
 def road_of(scene: Any) -> RoadFrame:
     road = RoadFrame.of(scene.frame, scene.result)
     assert road is not None
     return road
+
+
+def corridor_pixels(scene, end_m: float):
+    """Edges of a corridor of 2 m up to `end_m`."""
+    return edges_in_view(scene.frame, crossings_pixels(scene.frame, road_of(scene), 1.0, corridor_m(end_m)))
 
 
 def test_point_on_the_road_projects_below_the_horizon_by_f_h_over_z(make_scene: Callable[..., Any]) -> None:
@@ -66,17 +78,17 @@ def test_unknown_mounting_and_road_give_no_path(make_scene: Callable[..., Any]) 
 
 def test_unknown_curvature_gives_no_corridor(make_scene: Callable[..., Any]) -> None:
     scene = make_scene(path_curvature_per_m=math.nan)
-    assert corridor_pixels(scene.frame, road_of(scene), 1.0, 50.0) is None
+    assert corridor_pixels(scene, 50.0) is None
 
 
 def test_corridor_reaches_from_the_lower_border_to_its_end(make_scene: Callable[..., Any]) -> None:
     scene = make_scene(640, 480)
-    edges = corridor_pixels(scene.frame, road_of(scene), 1.0, 48.0)
+    edges = corridor_pixels(scene, 48.0)
     assert edges is not None
     assert (edges[:, 0, 1] >= 480).all()
     np.testing.assert_allclose(edges[:, -1, 1], 240 + 640 * 1.5 / 48.0)
     # Nearest below the image: f h / Z = 240 at 4 m. A corridor that ends before is out of view.
-    assert corridor_pixels(scene.frame, road_of(scene), 1.0, 3.0) is None
+    assert corridor_pixels(scene, 3.0) is None
 
 
 def test_points_behind_the_camera_have_no_pixel(make_scene: Callable[..., Any]) -> None:

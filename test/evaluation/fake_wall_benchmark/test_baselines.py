@@ -35,7 +35,8 @@ def tracks_on_plane(number, distance_m):
     now = np.column_stack([rng.uniform(-span, span, 60), rng.uniform(-1.0 * span, 0.8 / min(distance_m, 40.0), 60)])
     before = now / (1.0 + SPEED_MPS * WINDOW_S / distance_m)
     before += rng.normal(0.0, 0.1 / 500.0, before.shape) + np.array((0.002, -0.004))
-    return MotionField(1, before, now, now * 500.0, np.full(60, WINDOW_S), np.zeros(60, np.intp), 0.1, 500.0)
+    expansion = np.full(60, SPEED_MPS * WINDOW_S / distance_m)
+    return MotionField(1, before, now, now * 500.0, np.full(60, WINDOW_S), np.zeros(60, np.intp), expansion, 0.1, 500.0)
 
 
 def result(number, **values):
