@@ -18,15 +18,7 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.drivable_grade import unexplained_by_grade
-from perception_fm.motion.patches import (
-    COLUMNS,
-    CORRELATED_PIXELS,
-    NOISE_VARIANCE,
-    block_means,
-    choose_views,
-    independent_pixels,
-)
+from perception_fm.motion.patches import COLUMNS, choose_views
 from perception_fm.motion.plane_fit import (
     Alignment,
     BoxPatch,
@@ -35,11 +27,11 @@ from perception_fm.motion.plane_fit import (
     described,
     upright_sigma,
 )
+from perception_fm.motion.rivals import Rivals
 from perception_fm.motion.road_alignment import RoadAlignment
 from perception_fm.motion.swept_boxes import (
     BLOCK_CLIP,
     BOX_SPACING,
-    PAST_SHARES,
     ROWS,
     BoxEvidence,
     box_geometry,
@@ -53,8 +45,16 @@ FloatArray = NDArray[np.float64]
 OPEN = -3.0  # log likelihood ratio from which a box is worth a closer look: below e^-3 it is seen past
 _LEAST_SLOPE_RAD = float(np.radians(45.0))
 _SLOPE_SIGMAS = 3.0
-_LEAST_WHITENESS = 0.3
 _PLACINGS, _PLACING_ITERATIONS = 3, 3
+
+
+@dataclass(frozen=True, eq=False)
+class _Judgement:
+    """A plane, its log likelihood ratios by blocks (ROWS, COLUMNS), and what they say together."""
+
+    fit: PlaneFit
+    blocks: FloatArray
+    strength: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +87,16 @@ def look_closer(
         found = _judged(current, aligned, path, evidence, _middle(swept, run))
         if found is None:
             continue
-        fit, judged = found
+        fit = found.fit
         row = int(np.argmin(np.abs(np.log(evidence.distance_m / fit.depth_m))))
-        strength = float(path_evidence(dataclasses.replace(evidence, obstacle=judged[None]))[0])
-        if is_lying(fit):
-            strength = min(strength, 0.0)
+        strength = min(found.strength, 0.0) if is_lying(fit) else found.strength
         if row in fits and strength <= ratio[row]:
             continue
         elsewhere = -_miss(fit, evidence.distance_m[run])
         ratio[run] = np.minimum(ratio[run], elsewhere if strength > 0.0 else strength)
         thing[run] = row if strength > 0.0 else -1
         ratio[row], fits[row] = strength, fit
-        blocks[max(row - 1, 0) : row + 2] = judged
+        blocks[max(row - 1, 0) : row + 2] = found.blocks
     return CloserLook(ratio, dataclasses.replace(evidence, obstacle=blocks), fits, thing)
 
 
@@ -117,16 +115,16 @@ def _runs(is_occupied: NDArray[np.bool_]) -> Iterator[slice]:
 
 def _middle(swept: FloatArray, run: slice) -> int:
     """The box in the middle of what speaks for an obstacle. The sweep's rivals are not symmetric: its strongest box is
-    the one before the thing."""
-    weights = np.maximum(swept[run] - min(float(swept[run].min()), 0.0), 1e-9)
+    the one before the thing. Far boxes that nothing speaks for or against do not count."""
+    weights = np.maximum(swept[run], 1e-3)
     middle = float(np.average(np.arange(len(weights)), weights=weights))
     return int(run.start) + round(middle)
 
 
 def _judged(
     current: GrayPyramid, aligned: RoadAlignment, path: PredictedPath, evidence: BoxEvidence, row: int
-) -> tuple[PlaneFit, FloatArray] | None:
-    """The upright plane near a box and the log likelihood ratios (ROWS, COLUMNS) for it; None where there is none."""
+) -> _Judgement | None:
+    """The upright plane near a box, against its rivals; None where there is none."""
     distance_m, width_m = float(evidence.distance_m[row]), 2.0 * path.half_width_m
     road = aligned.road_at(distance_m)
     window = strongest_window(evidence.obstacle[row])
@@ -134,18 +132,39 @@ def _judged(
     if placed is None:
         return None
     patch, found, (rows, columns) = placed
-    plain = choose_views(
-        aligned.references, np.array([distance_m]), aligned.near.height_m, current.intrinsics[0][1, 1]
-    )[0]
-    residuals = np.stack([found.residual, *_rivals(patch, plain, road)])
-    gradient = block_means(np.asarray(patch.gx**2 + patch.gy**2, np.float32))
-    noisy = block_means(np.asarray(residuals**2, np.float32)) + NOISE_VARIANCE + patch.misalignment**2 * gradient
-    block_m = width_m / COLUMNS, evidence.swept_height_m / ROWS
-    independent = _whiteness(found.residual) * independent_pixels(current, np.array([patch.box.distance_m]), *block_m)
-    ratio = 0.5 * independent * np.log(noisy[1:].min(axis=0) / noisy[0])
+    focal_px = current.intrinsics[0][1, 1]
+    (plain,) = choose_views(aligned.references, np.array([distance_m]), aligned.near.height_m, focal_px)
+    rivals = Rivals(current, plain, road, (width_m / COLUMNS, evidence.swept_height_m / ROWS))
     blocks = np.minimum(evidence.obstacle[row], 0.0)
-    blocks[rows, columns] = np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP)
-    return described(patch, found, road), blocks
+    blocks[rows, columns] = rivals.ratio(patch, found.residual)
+    strength = float(path_evidence(dataclasses.replace(evidence, obstacle=blocks[None]))[0])
+    higher = _higher(patch, found, rivals, width_m)
+    if higher is not None:
+        whole, ratio = higher
+        together = float(ratio[:-1].sum())  # as in every window, without the lowest row
+        if together > strength:
+            return _Judgement(described(patch, whole, road), ratio[-ROWS:], together)
+    return _Judgement(described(patch, found, road), blocks, strength)
+
+
+def _higher(
+    patch: BoxPatch, found: Alignment, rivals: Rivals, width_m: float
+) -> tuple[Alignment, FloatArray] | None:
+    """The plane again, and its log likelihood ratios (R, COLUMNS), in a box as much higher, at most twice as high, as
+    it shows there; None where it ends with the box.
+
+    A wall is mostly higher than a car, and height is what tells it from a road that climbs.
+    """
+    current = rivals.current
+    over = BoxPatch.cut(current, patch.view, patch.box, width_m, slice(0, 0), above=ROWS)
+    if (current.intrinsics[0] @ over.rays_from_patch)[1, 2] < 0.0:
+        return None  # not all of it is in the picture
+    above = rivals.rows_that_show(over, found.m)
+    if not above:
+        return None
+    tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
+    whole = align(tall, found.m, upright_sigma(tall))
+    return None if whole is None else (whole, rivals.ratio(tall, whole.residual))
 
 
 def _placed(
@@ -180,33 +199,7 @@ def _placed(
     return None if found is None else (patch, found, (below, columns))
 
 
-def _rivals(patch: BoxPatch, plain: ReferenceView, road: PlaneEstimate) -> list[FloatArray]:
-    """What each of the rivals leaves unexplained (H, W): seen past, road, nothing moves, drivable grade. `plain`: the
-    view as it was before it was steadied for an upright plane."""
-    unsteadied = dataclasses.replace(patch, view=plain)
-    rivals = [patch.unexplained(share * patch.box.upright) for share in PAST_SHARES]
-    rivals += [unsteadied.unexplained(road.m), unsteadied.unexplained(np.zeros(3)), unexplained_by_grade(patch, road)]
-    if plain is not patch.view:
-        rivals.append(patch.unexplained(road.m))
-    return rivals
-
-
 def is_lying(fit: PlaneFit) -> bool:
     """Whether the plane is surely flatter than half way to upright: no drivable grade is as steep, no wall as flat."""
     return fit.slope_rad + _SLOPE_SIGMAS * fit.slope_sigma_rad < _LEAST_SLOPE_RAD
 
-
-def _whiteness(residual: FloatArray) -> float:
-    """Share of the pixels taken for independent that truly are, from how like its neighbours a residual (H, W) is.
-
-    What noise leaves is white but for blur and resampling; what a wrong plane leaves is smooth. A variance over a line
-    of pixels whose neighbours correlate by r is as sure as (1 - r^2) / (1 + r^2) of them would be if they were
-    independent (Bartlett 1946, first-order autoregression); `CORRELATED_PIXELS` is already taken off.
-    Blur and a wrong calibration smooth the residual of a true wall too, hence the least share.
-    """
-    centred = residual - residual.mean()
-    variance = float(np.mean(centred * centred)) + 1e-9
-    across = (float(np.mean(centred[:, 1:] * centred[:, :-1])) / variance) ** 2
-    down = (float(np.mean(centred[1:] * centred[:-1])) / variance) ** 2
-    share = CORRELATED_PIXELS * (1.0 - across) * (1.0 - down) / ((1.0 + across) * (1.0 + down))
-    return float(np.clip(share, _LEAST_WHITENESS, 1.0))

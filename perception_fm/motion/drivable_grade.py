@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 _GRADES = (-0.08, -0.04, 0.03, 0.06, 0.09, 0.12, 0.15)
 _HINGE_SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST_HEIGHT_SHARE = 0.3
-_VERTICAL_MPS2 = 1.0
+_VERTICAL_MPS2 = 0.5
 _SIGMA_SHARES = np.array([0.1, 0.05, 0.2])  # of inverse depth, gradient across and gradient up
 _ITERATIONS = 3
 

@@ -87,9 +87,11 @@ class BoxPatch:
         width_m: float,
         rows: slice = ALL,
         columns: slice = ALL,
+        above: int = 0,
     ) -> BoxPatch:
-        """The patch of a box `width_m` wide, or these rows and columns of its blocks."""
+        """The patch of a box `width_m` wide, or these rows and columns of its blocks, and as many rows `above` them."""
         top, bottom, _ = rows.indices(ROWS)
+        top -= above
         left, right, _ = columns.indices(COLUMNS)
         corner = np.array([[1.0, 0.0, left * BLOCK_PX], [0.0, 1.0, top * BLOCK_PX], [0.0, 0.0, 1.0]])
         rays_from_patch = box.rays_from_patch @ corner
