@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.drivable_grade import most_like_grade
+from perception_fm.motion.obstacle_tracks import CEILING
 from perception_fm.motion.patches import COLUMNS, choose_views
 from perception_fm.motion.plane_fit import (
     Alignment,
@@ -134,11 +136,12 @@ def _judged(
     patch, found, (rows, columns) = placed
     focal_px = current.intrinsics[0][1, 1]
     (plain,) = choose_views(aligned.references, np.array([distance_m]), aligned.near.height_m, focal_px)
-    rivals = Rivals(current, plain, road, (width_m / COLUMNS, evidence.swept_height_m / ROWS))
+    block_m = width_m / COLUMNS, evidence.swept_height_m / ROWS
+    rivals = Rivals(current, plain, road, most_like_grade(patch, road), block_m)
     blocks = np.minimum(evidence.obstacle[row], 0.0)
     blocks[rows, columns] = rivals.ratio(patch, found.residual)
     strength = float(path_evidence(dataclasses.replace(evidence, obstacle=blocks[None]))[0])
-    higher = _higher(patch, found, rivals, width_m)
+    higher = None if strength > CEILING else _higher(patch, found, rivals, width_m)
     if higher is not None:
         whole, ratio = higher
         together = float(ratio[:-1].sum())  # as in every window, without the lowest row

@@ -31,29 +31,34 @@ _SIGMA_SHARES = np.array([0.1, 0.05, 0.2])  # of inverse depth, gradient across 
 _ITERATIONS = 3
 
 
-def unexplained_by_grade(patch: BoxPatch, road: PlaneEstimate) -> FloatArray:
-    """What the best road that climbs or falls before the box leaves unexplained (H, W)."""
-    view, box = patch.view, patch.box
-    sag_m = (float(view.travel_m[2]) / view.window_s) ** 2 / _VERTICAL_MPS2
-    planes = grades(road, box.upright, box.distance_m, sag_m)
-    start = _most_alike(patch, planes) if planes else road.m
-    residual = patch.unexplained(start)
-    gradient = float(np.linalg.norm(start))
-    sigma = _SIGMA_SHARES * np.array([float(start @ patch.centre), gradient, gradient])
-    found = align(patch, start, sigma, _ITERATIONS)
-    if found is None or not is_drivable(found.m, road, box.distance_m, sag_m):
-        return residual
-    refined = patch.unexplained(found.m)
-    return refined if np.mean(refined * refined) < np.mean(residual * residual) else residual
-
-
-def _most_alike(patch: BoxPatch, planes: list[FloatArray]) -> FloatArray:
-    """Of the planes m (3,) the one that explains the patch best, each with the small shift that suits it."""
+def most_like_grade(patch: BoxPatch, road: PlaneEstimate) -> FloatArray:
+    """Of a grid of roads that climb or fall before the box the plane m (3,) that explains the patch best, each with the
+    small shift that suits it; the road itself where none is drivable."""
+    planes = grades(road, patch.box.upright, patch.box.distance_m, _sag_m(patch))
+    if not planes:
+        return road.m
     before = np.stack([patch.before(m, np.zeros(2)) for m in planes])
     error = np.asarray(before - patch.now, np.float32)[:, None]
     dx, dy = (np.asarray(gradient, np.float32)[None] for gradient in (patch.gx, patch.gy))
     left = remove_shift(dx, dy, error, np.array([patch.shift_sigma]))
     return planes[int(np.argmin(np.einsum("mkij,mkij->m", left, left)))]
+
+
+def unexplained_by_grade(patch: BoxPatch, road: PlaneEstimate, start: FloatArray) -> FloatArray:
+    """What the best road that climbs or falls before the box, near the plane `start`, leaves unexplained (H, W)."""
+    residual = patch.unexplained(start)
+    gradient = float(np.linalg.norm(start))
+    sigma = _SIGMA_SHARES * np.array([float(start @ patch.centre), gradient, gradient])
+    found = align(patch, start, sigma, _ITERATIONS)
+    if found is None or not is_drivable(found.m, road, patch.box.distance_m, _sag_m(patch)):
+        return residual
+    refined = patch.unexplained(found.m)
+    return refined if np.mean(refined * refined) < np.mean(residual * residual) else residual
+
+
+def _sag_m(patch: BoxPatch) -> float:
+    """The least radius of a bend that one drives at this speed."""
+    return float((patch.view.travel_m[2] / patch.view.window_s) ** 2 / _VERTICAL_MPS2)
 
 
 def grades(road: PlaneEstimate, upright: FloatArray, distance_m: float, sag_m: float) -> list[FloatArray]:

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 # One false alarm per 1e5 km at 14 m/s, five independent windows a second, ten hypotheses: alpha = 2.8e-9, ln A = 19.7.
 CONFIRM = 19.7
-_CEILING = 2.0 * CONFIRM  # so that an obstacle that is gone is released as fast as it was confirmed
+CEILING = 2.0 * CONFIRM  # so that an obstacle that is gone is released as fast as it was confirmed
 _DROP = -2.0
 _INDEPENDENT_S = 0.2
 _CANDIDATE = 3.0  # a peak below e^3 is not worth a track
@@ -168,7 +168,7 @@ class ObstacleTracks:
     def _settle(self, odometer_m: float, certain_m: float) -> None:
         for track in self.tracks:
             track.frames += track.is_seen
-            track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, _CEILING))
+            track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, CEILING))
             is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None
             if is_settled and track.distance_m(odometer_m) <= certain_m:
                 track.is_confirmed = True

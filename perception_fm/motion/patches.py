@@ -6,6 +6,7 @@ likelihood ratio of Gaussian residuals with unknown variance, n/2 ln(s_rival / s
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,14 @@ def exposed_alike(before: NDArray[Any], now: NDArray[Any]) -> NDArray[Any]:
     gain = np.sqrt(np.einsum("...ij,...ij->...", now, now) / np.maximum(power, 1e-6))
     limited = np.clip(gain, 1.0 / _MAX_GAIN, _MAX_GAIN)
     return np.asarray(centred * limited[..., None, None].astype(before.dtype))
+
+
+def alike(before: FloatArray, power: float) -> FloatArray:
+    """`exposed_alike` of one patch (H, W), which is overwritten, to one whose squares add up to `power`."""
+    before -= before.sum() / before.size
+    gain = math.sqrt(power / max(float(np.vdot(before, before)), 1e-6))
+    before *= min(max(gain, 1.0 / _MAX_GAIN), _MAX_GAIN)
+    return before
 
 
 def block_means(values: Stack) -> Stack:

@@ -10,6 +10,7 @@ picture, which an expansion imitates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from perception_fm.motion.patches import (
     CORRELATED_PIXELS,
     MISALIGNMENT_PX,
     NOISE_VARIANCE,
-    exposed_alike,
+    alike,
     patch_level,
 )
 from perception_fm.motion.swept_boxes import PATCH_WIDTH, ROWS, SHIFT_SIGMA_PX, BoxGeometry
@@ -142,8 +143,11 @@ class BoxPatch:
         warp[:, 2] += warp[:, :2] @ shift
         size = (self.now.shape[1], self.now.shape[0])
         patch = sample(self.view.pyramid.levels[self.level], warp, size).astype(np.float64)
-        return exposed_alike(patch, self.now)
+        return alike(patch, self._power)
 
+    @cached_property
+    def _power(self) -> float:
+        return float(np.vdot(self.now, self.now))
 
     def unexplained(self, m: FloatArray) -> FloatArray:
         """What the plane m (3,) leaves unexplained (H, W), with the shift that suits it best."""
@@ -193,7 +197,7 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
         rate = (up - down) / (2.0 * _STEP * np.maximum(patch.rays @ m, 1e-6))
         residual = now - before
         correlation = float((now * before).sum() / np.sqrt((now * now).sum() * (before * before).sum() + 1e-9))
-        variance = max(floor, (1.4826 * float(np.median(np.abs(residual)))) ** 2)
+        variance = max(floor, (1.4826 * _median(np.abs(residual))) ** 2)
         design = np.stack([rate, rate * offset[..., 0], rate * offset[..., 1], patch.gx, patch.gy], axis=-1)
         design = design.reshape(-1, 5)
         weights = independent / (variance * (1.0 + residual.ravel() ** 2 / (9.0 * variance)) ** 2)
@@ -249,3 +253,9 @@ def _slope(m: FloatArray, road: PlaneEstimate, gradient_variance: float) -> tupl
 
 def _gradient(values: FloatArray, axis: int) -> FloatArray:
     return np.asarray(np.gradient(values, axis=axis))
+
+
+def _median(values: FloatArray) -> float:
+    """The greater of both middle ones, in a fifth of NumPy's time."""
+    middle = values.size // 2
+    return float(np.partition(values, middle, axis=None)[middle])

@@ -32,19 +32,21 @@ _LEAST_WHITENESS = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Rivals:
-    """What a patch is judged against. `plain`: the view as it was before it was steadied for an upright plane;
-    `block_m`: width and height of a block."""
+    """What a patch is judged against. `plain`: the view as it was before it was steadied for an upright plane; `grade`:
+    the climbing road, about, that explains it best; `block_m`: width and height of a block."""
 
     current: GrayPyramid
     plain: ReferenceView
     road: PlaneEstimate
+    grade: FloatArray
     block_m: tuple[float, float]
 
     def ratio(self, patch: BoxPatch, own: FloatArray) -> FloatArray:
         """Log likelihood ratios (R, C) of the blocks of a patch for a plane that leaves `own` (H, W) unexplained."""
         unsteadied = dataclasses.replace(patch, view=self.plain)
         views = (patch,) if self.plain is patch.view else (patch, unsteadied)
-        grounds = [unexplained_by_grade(patch, self.road), *(view.unexplained(self.road.m) for view in views)]
+        grounds = [view.unexplained(self.road.m) for view in views]
+        grounds.append(unexplained_by_grade(patch, self.road, self.grade))
         scenes = [view.unexplained(share * patch.box.upright) for view in views for share in PAST_SHARES]
         scenes.append(unsteadied.unexplained(np.zeros(3)))
         ratio = self._likelihood(patch, own, [*scenes, *grounds])
@@ -52,10 +54,8 @@ class Rivals:
 
     def rows_that_show(self, patch: BoxPatch, m: FloatArray) -> int:
         """How many rows of blocks of a patch, counted from below, show the plane m (3,) and nothing behind it."""
-        rivals = [
-            patch.unexplained(PAST_SHARES[0] * m),
-            dataclasses.replace(patch, view=self.plain).unexplained(np.zeros(3)),
-        ]
+        rivals = [patch.unexplained(share * m) for share in PAST_SHARES[:1]]
+        rivals.append(dataclasses.replace(patch, view=self.plain).unexplained(np.zeros(3)))
         ratio = self._likelihood(patch, patch.unexplained(m), rivals).min(axis=0)
         gained = np.cumsum(ratio.sum(axis=1)[::-1])
         return int(np.argmax(gained)) + 1 if gained.max() > 0.0 else 0

@@ -108,7 +108,7 @@ def test_climbing_road_is_no_obstacle(grade, hinge_m, contrast):
 
 @pytest.mark.parametrize(("grade", "hinge_m"), [(0.12, 15.0)])
 def test_without_drivable_grade_a_climbing_road_is_an_obstacle(grade, hinge_m, monkeypatch):
-    monkeypatch.setattr(rivals, "unexplained_by_grade", lambda patch, road: patch.now)
+    monkeypatch.setattr(rivals, "unexplained_by_grade", lambda patch, road, start: patch.now)
     assert look(climbing(grade, hinge_m, 0.05)).ratio.max() > CONFIRM
 
 

@@ -30,9 +30,13 @@ class Ablation:
     believes: bool = False
 
 
-def _level_road(patch: BoxPatch, road: PlaneEstimate) -> NDArray[np.float64]:
+def _level_road(patch: BoxPatch, road: PlaneEstimate, start: NDArray[np.float64]) -> NDArray[np.float64]:
     """The road as it is here in place of one that bends."""
     return patch.unexplained(road.m)
+
+
+def _ends_there(*_: Any) -> None:
+    """Nothing goes on above its box."""
 
 
 def _everywhere(path: PredictedPath, distances: NDArray[np.float64]) -> float:
@@ -43,7 +47,7 @@ ABLATIONS = (
     Ablation(
         "no_effect_size",
         "nothing that is seen past a box is a rival",
-        (("motion.swept_boxes", "PAST_SHARES", ()), ("motion.closer_look", "PAST_SHARES", ())),
+        (("motion.swept_boxes", "PAST_SHARES", ()), ("motion.rivals", "PAST_SHARES", ())),
     ),
     Ablation(
         "no_slope",
@@ -51,8 +55,9 @@ ABLATIONS = (
         (("motion.closer_look", "_LEAST_SLOPE_RAD", -math.inf),),
     ),
     Ablation(
-        "no_grade", "a road that climbs is no rival", (("motion.closer_look", "unexplained_by_grade", _level_road),)
+        "no_grade", "a road that climbs is no rival", (("motion.rivals", "unexplained_by_grade", _level_road),)
     ),
+    Ablation("no_height", "nothing is followed above its box", (("motion.closer_look", "_higher", _ends_there),)),
     Ablation(
         "no_path_limit",
         "what stands where the path may not lead is confirmed too",
