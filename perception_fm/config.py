@@ -91,7 +91,9 @@ class TrackingConfig:
 class SweepConfig:
     """The swept-box test along the predicted path."""
 
-    max_distance_m: float = setting(100.0, "farthest box", low=10.0, high=300.0, live=True)
+    max_distance_m: float = setting(
+        100.0, "farthest box, up to 20 m/s; faster as far as 5 s lead", low=10.0, high=300.0, live=True
+    )
     swept_height_m: float = setting(2.5, "height of the boxes above the road", low=0.5, high=5.0, live=True)
     min_obstacle_height_m: float = setting(
         0.5,

@@ -43,6 +43,7 @@ MOUNTING_UNKNOWN = "camera mounting unknown"
 _WARMING_UP, _STANDING_STILL, _REVERSING = "warming up", "standing still", "reversing"
 EXPECTED_REASONS = frozenset({_WARMING_UP, _STANDING_STILL, _REVERSING})  # nothing is wrong, there is just no motion
 _NEAREST_BOX_M = 4.0
+_AHEAD_S, _FARTHEST_M = 5.0, 150.0
 _BEFORE_OBSTACLE = 0.95  # the plane is measured up to here: a wall's foot would pull it up
 _REACH = 1.5  # the road plane is measured half as far again beyond what was verified, or it could never reach further
 _BRAKING_MPS2 = 3.0  # one sigma of what a driver does while nothing is seen
@@ -192,7 +193,9 @@ class MotionStage:
             report.reasons.append("no road in view")
             self._forget_road()
             return
-        distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), sweep_config.max_distance_m)
+        ahead_m = _AHEAD_S * report.speed_mps if math.isfinite(report.speed_mps) else 0.0
+        farthest = max(sweep_config.max_distance_m, min(ahead_m, _FARTHEST_M))
+        distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), farthest)
         evidence = sweep_boxes(pyramid, aligned, path, distances, sweep_config.swept_height_m)
         clock.stop("sweep")
         position = self._path_in_odom(path, distances, frame.ego)

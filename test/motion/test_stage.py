@@ -64,6 +64,17 @@ def free() -> list[MotionReport]:
     return drive(canyon(), 10)
 
 
+@pytest.mark.parametrize(("speed_mps", "farthest_m"), [(12.0, 100.0), (28.0, 140.0), (45.0, 150.0)])
+def test_fast_vehicles_look_farther(speed_mps, farthest_m):
+    stage, scene, report = MotionStage(PerceptionConfig()), canyon(), None
+    for number in range(4):
+        x_m = number * STEP_S * speed_mps
+        pose = RigidTransform(np.eye(3), np.array([x_m, 0.0, 0.0]))
+        ego = EgoState(round(number * STEP_S * 1e9), pose, speed_mps, 0.0, True)
+        report = stage.update(frame_of(number, scene.gray(x_m), scene, ego))
+    assert report.sweep.distance_m[-1] == pytest.approx(farthest_m, rel=0.06)  # boxes are 6% apart
+
+
 def test_textured_road_is_verified(free):
     assert free[-1].verified_m > 15.0
     assert free[-1].sweep is not None
