@@ -21,9 +21,10 @@ from perception_fm.config import PerceptionConfig, TrackingConfig
 from perception_fm.dense import CITYSCAPES_CLASSES, DensePrediction, ModelState
 from perception_fm.errors import ImageError, PerceptionError
 from perception_fm.fakewall.finding import Anomaly
+from perception_fm.frame_result import stopping_distance_m
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
-from perception_fm.pipeline import PerceptionPipeline, stopping_distance_m
+from perception_fm.pipeline import PerceptionPipeline
 from perception_fm.synth.planar.drive import DriveConfig, PlannedDrive, SyntheticDrive
 from perception_fm.types import CameraFrame, Mode, PathState, PerceptionResult, ScaleSource
 

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = "perception_fm"
 CORE = {
-    "types", "dense", "depth_error", "errors", "config", "pipeline", "fusion", "network_stage",
+    "types", "dense", "depth_error", "errors", "config", "pipeline", "frame_result", "fusion", "network_stage",
     "camera", "geometry", "motion", "scene", "fakewall",
 }  # fmt: skip
 ADAPTERS = {"inference", "models", "training", "synth", "bags", "evaluation", "visual"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import LaserScan
 
 from perception_fm.config import NodeConfig
-from perception_fm.pipeline import stopping_distance_m
+from perception_fm.frame_result import stopping_distance_m
 from perception_fm.ros.obstacle_box import ranges_m, standing
 from perception_fm.ros.path_strip import path_points_m
 from perception_fm.ros.results import base_header
