@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "perception_fm"
-METHOD = [*sorted((PACKAGE / "motion").glob("*.py")), PACKAGE / "geometry" / "road_plane.py", PACKAGE / "frame_result.py"]
+METHOD = [*sorted((PACKAGE / "motion").glob("*.py")), PACKAGE / "geometry/road_plane.py", PACKAGE / "frame_result.py"]
 
 
 def constants() -> dict[str, str]:
