@@ -15,6 +15,7 @@ FloatArray = NDArray[np.float64]
 
 # One false alarm per 1e5 km at 14 m/s, five independent windows a second, ten hypotheses: alpha = 2.8e-9, ln A = 19.7.
 CONFIRM = 19.7
+_LONGEST_GAP_S = 0.5
 CEILING = 2.0 * CONFIRM  # so that an obstacle that is gone is released as fast as it was confirmed
 _DROP = -2.0
 _INDEPENDENT_S = 0.2
@@ -73,8 +74,11 @@ class ObstacleTracks:
         self.tracks = []
 
     def predict(self, dt_s: float, odometer_m: float) -> None:
-        """Let every plane diffuse, and drop those that the camera has passed."""
-        self.tracks = [track for track in self.tracks if track.distance_m(odometer_m) > 0.0]
+        """Let every plane diffuse; drop those that the camera has passed, and after a gap what was only suspected."""
+        is_gap = dt_s > _LONGEST_GAP_S
+        self.tracks = [
+            track for track in self.tracks if track.distance_m(odometer_m) > 0.0 and (track.is_confirmed or not is_gap)
+        ]
         for track in self.tracks:
             track.variance_m2 += _PROCESS_SIGMA_M_PER_SQRT_S**2 * dt_s
             track.is_seen, track.row = False, -1

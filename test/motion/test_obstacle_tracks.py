@@ -182,8 +182,20 @@ def test_sigma_grows_while_it_is_not_seen():
     tracks = ObstacleTracks()
     look(tracks, peak(30.0, 8.0))
     before = tracks.tracks[0].variance_m2
-    tracks.predict(2.0, 0.0)
+    for _ in range(5):
+        tracks.predict(0.4, 0.0)
     assert tracks.tracks[0].variance_m2 - before == pytest.approx(0.3**2 * 2.0)
+
+
+def test_after_a_gap_only_what_is_confirmed_is_remembered():
+    suspected, sure = ObstacleTracks(), ObstacleTracks()
+    look(suspected, peak(30.0, 8.0))
+    for _ in range(12):
+        look(sure, peak(30.0, 8.0))
+    for tracks in (suspected, sure):
+        tracks.predict(0.6, 0.0)
+    assert not suspected.tracks
+    assert len(sure.tracks) == 1
 
 
 def test_two_tracks_on_the_same_plane_become_the_stronger_one():
