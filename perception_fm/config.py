@@ -72,7 +72,7 @@ class TrackingConfig:
     """Feature tracks (Shi-Tomasi corners, pyramidal Lucas-Kanade with forward-backward check)."""
 
     max_tracks: int = setting(400, "tracks kept alive over the whole image", low=50, high=5000)
-    windows_s: tuple[float, ...] = setting((0.1, 0.2, 0.5), "time windows, shortest first", low=0.02, high=2.0)
+    windows_s: tuple[float, ...] = setting((0.1, 0.2, 0.5, 1.0), "time windows, shortest first", low=0.02, high=2.0)
     ego_mask: tuple[float, ...] = setting(
         (), "bonnet or wiper polygon: x0, y0, x1, y1, ... as fractions of image width and height", low=0.0, high=1.0
     )

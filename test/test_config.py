@@ -33,7 +33,7 @@ def written(folder: Path, text: str) -> Path:
 def test_nothing_given_means_the_defaults() -> None:
     config = from_mapping(PerceptionConfig, {})
     assert config.vehicle.width_m == 1.9
-    assert config.tracking.windows_s == (0.1, 0.2, 0.5)
+    assert config.tracking.windows_s == (0.1, 0.2, 0.5, 1.0)
     assert math.isnan(config.mounting.height_m)
 
 

@@ -162,11 +162,13 @@ def _higher(
     over = BoxPatch.cut(current, patch.view, patch.box, width_m, slice(0, 0), above=ROWS)
     if (current.intrinsics[0] @ over.rays_from_patch)[1, 2] < 0.0:
         return None  # not all of it is in the picture
-    above = rivals.rows_that_show(over, found.m)
+    tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=ROWS)
+    start = align(tall, found.m, upright_sigma(tall)) or found  # from far off the box alone says little of the slope
+    above = rivals.rows_that_show(over, start.m)
     if not above:
         return None
-    tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
-    whole = align(tall, found.m, upright_sigma(tall))
+    tall = tall if above == ROWS else BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
+    whole = align(tall, start.m, upright_sigma(tall))
     return None if whole is None else (whole, rivals.ratio(tall, whole.residual))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perception_fm.config import TrackingConfig
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.motion.egomotion import MotionPrior, RelativeMotion, refine_motion
+from perception_fm.motion.egomotion import MotionPrior, RelativeMotion, is_above_ground, refine_motion
 from perception_fm.motion.tracker import FeatureTracker
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 
 MIN_TRAVEL_M = 0.05  # less baseline and nothing expands by a measurable amount
 _MIN_TRACKS = 12
+_TRACK_WINDOW_S = 0.7  # tracks are told over at most this: what moves by itself does not do the same for longer
 _SIGMA_FLOOR_PX = 0.05  # Lucas-Kanade's own floor on good texture
 _OUTLIER_SIGMAS = 4.0
 # Rotation that the prior may miss, about the optical x, y, z axes: wheel odometry knows no pitch and no roll.
@@ -36,8 +37,8 @@ _FOCUS_DRIFT_SIGMA = float(np.radians(0.03))
 class EgoViews:
     """References from the shortest window to the longest (none at standstill), and the motion of the longest.
 
-    `slots`, `expansion`, `expansion_sigma` describe all live tracks over the longest window that each survived; `rays`
-    (N, 2) and `rays_reference` (N, 2), `window_s` (N,), `reference_index` (N,). `travel_m` is c_z of each reference.
+    `expansion`, `expansion_sigma` describe all live tracks over the longest window up to about half a second that each
+    survived; `rays` (N, 2) and `rays_reference` (N, 2), `window_s` (N,), `reference_index` (N,).
     """
 
     references: tuple[ReferenceView, ...]
@@ -89,8 +90,10 @@ class EgoMotionStage:
         ego: EgoState | None,
         base_from_camera: RigidTransform,
         assumed_speed_mps: float,
+        road_m: FloatArray,
     ) -> EgoViews:
-        """Refined motion over every window. `assumed_speed_mps` stands in where odometry has no translation."""
+        """Refined motion over every window. `assumed_speed_mps` stands in where odometry has no translation; the road
+        is 1/Z = `road_m` . (x, y, 1)."""
         pose = None if ego is None else ego.odom_from_base @ base_from_camera
         has_translation = ego is not None and ego.has_translation
         self._past[stamp_ns] = _Past(pyramid, pose, has_translation)
@@ -114,10 +117,15 @@ class EgoMotionStage:
                 continue
             before = _rays(tracks.pixels_reference, k)
             now = _rays(tracks.pixels_current, k)
+            static = is_above_ground(before, now, prior, road_m)
+            if np.count_nonzero(static) < _MIN_TRACKS:
+                continue
+            before, now = before[static], now[static]
             motion = refine_motion(before, now, prior, _SIGMA_FLOOR_PX / k[0, 0])
             travel = np.array([*motion.focus, 1.0]) * motion.travel_m
             references.append(ReferenceView(self._past[stamp].pyramid, motion.rotation, travel, span_s))
-            gather.add(tracks.slots, before, motion, span_s, len(references) - 1)
+            if span_s <= _TRACK_WINDOW_S or not gather.window_s.any():
+                gather.add(tracks.slots[static], before, motion, span_s, len(references) - 1)
         if motion is not None:
             self._learn_focus(motion.focus - focus_prior, abs(motion.travel_m))
         known = np.flatnonzero(gather.window_s > 0.0)

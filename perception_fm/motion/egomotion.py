@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 
 _ITERATIONS = 4
 _MIN_LEVER = 4.0  # in sigmas of a track end: nearer to the focus of expansion the radial direction is noise
+_GROUND_SHARE = 0.5  # of the road's expansion: ground that falls away is farther than the road's plane says
+_GROUND_SIGMAS = 2.0
 _MAD_TO_SIGMA = 1.4826  # median absolute deviation of a Gaussian
 
 
@@ -120,6 +122,23 @@ def refine_motion(
     return RelativeMotion(
         rotation, focus, prior.travel_m, sigma, covariance, expansion, expansion_sigma, residual
     )
+
+
+def is_above_ground(
+    reference: FloatArray, current: FloatArray, prior: MotionPrior, road_m: FloatArray
+) -> NDArray[np.bool_]:
+    """Which tracks (N,) may belong to something that stands still: nothing is seen through the ground.
+
+    Below the horizon every point is at most as far as the road 1/Z = `road_m` . (x, y, 1), so it expands at least as
+    the road does. A corner on the edge of a lane line hardly does: it slides along the line, which leads to the focus
+    of expansion and looks alike everywhere, and follows how the vehicle moves sideways.
+    """
+    p = rotate_rays(reference, prior.rotation)
+    arm, lever = _lever(p, prior.focus)
+    moved = np.einsum("ij,ij->i", current - p, arm)
+    with_road = prior.travel_m * (current @ road_m[:2] + road_m[2]) * lever
+    slack = _GROUND_SIGMAS * float(np.hypot(prior.rotation_sigma_rad[0], prior.focus_sigma))
+    return np.asarray(moved > _GROUND_SHARE * with_road - slack)
 
 
 def _lever(rays: FloatArray, focus: FloatArray) -> tuple[FloatArray, FloatArray]:

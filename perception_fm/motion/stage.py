@@ -128,7 +128,9 @@ class MotionStage:
         pyramid = GrayPyramid.build(frame.gray, frame.intrinsics)
         has_speed = frame.ego is not None and frame.ego.has_translation
         assumed = 1.0 if not math.isfinite(self._speed.speed_mps) else self._speed.speed_mps
-        views = self._ego.views(pyramid, frame.stamp_ns, frame.ego, frame.base_from_camera, assumed)
+        views = self._ego.views(
+            pyramid, frame.stamp_ns, frame.ego, frame.base_from_camera, assumed, self._road.m
+        )
         clock.stop("ego")
         report.views = views
         report.path = self._path.update(frame.base_from_camera, frame.ego, views, dt_s)

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from perception_fm.config import TrackingConfig
 from perception_fm.geometry.ego import EgoState
+from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.ego_views import EgoMotionStage, EgoViews
 from perception_fm.motion.warp import GrayPyramid
@@ -34,7 +35,8 @@ def drive(images, egos, mounting=None, assumed_mps: float = SPEED_MPS, stage: Eg
         pyramid = GrayPyramid.build(image, INTRINSICS)
         stage.track(image, number * STEP_NS)
         mounted = canyon().mounting if mounting is None else mounting
-        found = stage.views(pyramid, number * STEP_NS, ego, mounted, assumed_mps)
+        road = plane_from_mounting(mounted)
+        found = stage.views(pyramid, number * STEP_NS, ego, mounted, assumed_mps, road.m)
     return found
 
 
@@ -44,11 +46,16 @@ def cruise(images) -> EgoViews:
 
 
 def test_one_reference_per_window_with_its_travel(cruise):
-    assert [view.window_s for view in cruise.references] == pytest.approx([0.1, 0.2, 0.5])
+    windows_s = [view.window_s for view in cruise.references]
+    assert windows_s == pytest.approx([0.1, 0.2, 0.5, 0.7])  # of a second all that there is
     for view in cruise.references:
         np.testing.assert_allclose(view.travel_m[2], SPEED_MPS * view.window_s, rtol=1e-6)
         # Tracks pin the rotation of a camera that does not turn to a hundredth of a degree per window of 0.1 s.
         assert Rotation.from_matrix(view.rotation).magnitude() < math.radians(0.05)
+
+
+def test_tracks_are_told_over_half_a_second_at_most(cruise):
+    assert set(np.round(cruise.window_s, 3)) <= {0.1, 0.2, 0.5}
 
 
 def test_focus_is_where_the_camera_drives(cruise):

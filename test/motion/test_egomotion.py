@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from perception_fm.motion.egomotion import MotionPrior, RelativeMotion, refine_motion, rotate_rays
+from perception_fm.motion.egomotion import (
+    MotionPrior,
+    RelativeMotion,
+    is_above_ground,
+    refine_motion,
+    rotate_rays,
+)
 
 SIGMA = 0.3 / 700.0  # 0.3 px at f = 700 px
 FLOOR = 0.05 / 700.0
@@ -145,3 +151,45 @@ def test_without_tracks_the_prior_stays():
     np.testing.assert_array_equal(motion.focus, prior.focus)
     expected = np.concatenate([ROTATION_SIGMA**2, [FOCUS_SIGMA**2] * 2])
     np.testing.assert_allclose(motion.covariance, np.diag(expected))
+
+
+ROAD_M = np.array([0.0, 1.0 / 1.3, 0.0])  # a level road 1.3 m below
+
+
+def on_lane_line(rng, count: int = 60):
+    """Corners that slide along the edge of a line beside the path: they stay in their row, while the vehicle moves a
+    little sideways."""
+    y = rng.uniform(0.2, 0.35, count)
+    now = np.column_stack([1.2 * y, y])
+    return now - np.column_stack([0.03 * y, np.zeros(count)]), now
+
+
+def test_what_slides_along_a_lane_line_lies_below_the_ground():
+    rng = np.random.default_rng(3)
+    prior = MotionPrior(np.eye(3), ROTATION_SIGMA, np.zeros(2), FOCUS_SIGMA, 5.0)
+    assert not is_above_ground(*on_lane_line(rng), prior, ROAD_M).any()
+
+
+def test_road_things_and_sky_are_above_the_ground():
+    rng = np.random.default_rng(4)
+    prior = MotionPrior(np.eye(3), ROTATION_SIGMA, np.zeros(2), FOCUS_SIGMA, 5.0)
+    now = np.column_stack([rng.uniform(-0.7, 0.7, 400), rng.uniform(-0.36, 0.36, 400)])
+    ground = np.maximum(now[:, 1] / 1.3, 0.0)
+    for inverse in (ground, 0.7 * ground, ground + rng.uniform(0.0, 0.1, 400)):  # 0.7: ground that falls away
+        points = np.column_stack([now, np.ones(400)]) + np.multiply.outer(inverse, [0.0, 0.0, 5.0])
+        wrong = Rotation.from_rotvec(ROTATION_SIGMA * [1.0, 1.0, 1.0]).as_matrix()  # what odometry does not know
+        before = rotate_rays(points[:, :2] / points[:, 2:], wrong)
+        assert is_above_ground(before, now, prior, ROAD_M).all()
+
+
+def test_without_them_the_rotation_is_right():
+    rng = np.random.default_rng(5)
+    before, now, rotation, _, _ = tracks(rng, count=40)
+    slid = on_lane_line(rng)
+    prior = prior_around(rng)
+    kept = is_above_ground(*slid, prior, ROAD_M)
+    all_of = [np.concatenate(both) for both in zip((before, now), slid)]
+    without = [np.concatenate([real, one[kept]]) for real, one in zip((before, now), slid)]
+    wrong = np.linalg.norm(error_of(refine_motion(*all_of, prior, FLOOR), rotation)[:3])
+    right = np.linalg.norm(error_of(refine_motion(*without, prior, FLOOR), rotation)[:3])
+    assert right < np.radians(0.1) < wrong

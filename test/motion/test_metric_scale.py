@@ -126,7 +126,7 @@ def test_rendered_road_gives_the_speed_within_its_sigma(scene):
         stamp_ns = round(number * 1e8)
         stage.track(pyramid.levels[0], stamp_ns)
         assumed = 1.0 if math.isnan(scale.speed_mps) else scale.speed_mps
-        found = stage.views(pyramid, stamp_ns, None, scene.mounting, assumed)
+        found = stage.views(pyramid, stamp_ns, None, scene.mounting, assumed, scene.plane.m)
         scale.update(found, scene.plane, scene.path, 0.1, pyramid)
     assert scale.speed_mps == pytest.approx(SPEED_MPS, rel=SPEED_SIGMA_SHARE)
 
