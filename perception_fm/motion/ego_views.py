@@ -12,7 +12,7 @@ from perception_fm.config import TrackingConfig
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.egomotion import MotionPrior, RelativeMotion, is_above_ground, refine_motion
-from perception_fm.motion.tracker import FeatureTracker
+from perception_fm.motion.tracker import FeatureTracker, TrackWindow
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 FloatArray = NDArray[np.float64]
@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 MIN_TRAVEL_M = 0.05  # less baseline and nothing expands by a measurable amount
 _MIN_TRACKS = 12
 _TRACK_WINDOW_S = 0.7  # tracks are told over at most this: what moves by itself does not do the same for longer
+_MOVING_QUANTILE, _MOVING_PX = 0.9, 0.5  # of a moving camera's tracks a tenth surely moves more than noise does
 _SIGMA_FLOOR_PX = 0.05  # Lucas-Kanade's own floor on good texture
 _OUTLIER_SIGMAS = 4.0
 # Rotation that the prior may miss, about the optical x, y, z axes: wheel odometry knows no pitch and no roll.
@@ -51,6 +52,11 @@ class EgoViews:
     window_s: FloatArray
     reference_index: NDArray[np.intp]
     sigma_px: float
+
+    @property
+    def recent(self) -> tuple[ReferenceView, ...]:
+        """References of up to about half a second: the road near by has left the view of older ones."""
+        return tuple(view for view in self.references if view.window_s <= _TRACK_WINDOW_S) or self.references
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +115,13 @@ class EgoMotionStage:
             stamp = self._tracker.reference_stamp(window_s)
             if stamp is None or stamp in seen or stamp not in self._past:
                 continue
+            span_s = (stamp_ns - stamp) * 1e-9
+            if span_s > _TRACK_WINDOW_S and len(references) < len(seen):
+                break  # the vehicle stands by now, or the picture does
             seen.add(stamp)
             tracks = self._tracker.window(stamp)
-            span_s = (stamp_ns - stamp) * 1e-9
+            if stands_still(tracks):
+                continue
             prior, focus_prior = self._prior(pose, has_translation, stamp, span_s, base_from_camera, assumed_speed_mps)
             if prior is None or len(tracks.slots) < _MIN_TRACKS:
                 continue
@@ -177,6 +187,12 @@ class EgoMotionStage:
         gain = self._bias_sigma**2 / (self._bias_sigma**2 + noise**2)
         self._bias = self._bias + gain * innovation
         self._bias_sigma = float(np.sqrt((1.0 - gain) * self._bias_sigma**2 + _FOCUS_DRIFT_SIGMA**2))
+
+
+def stands_still(tracks: TrackWindow) -> bool:
+    """Whether the picture as a whole did not move, whatever odometry says: it is frozen."""
+    moved = np.linalg.norm(tracks.pixels_current - tracks.pixels_reference, axis=1)
+    return len(moved) > 0 and float(np.quantile(moved, _MOVING_QUANTILE)) < _MOVING_PX
 
 
 def _chord(path_m: float, yaw_rad: float, ahead_of_axle_m: float) -> FloatArray:

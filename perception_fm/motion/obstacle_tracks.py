@@ -27,6 +27,7 @@ _BOX_SHARE = 0.06  # of the distance: what the boxes themselves leave open
 _PROCESS_SIGMA_M_PER_SQRT_S = 0.3  # odometry drift and a plane that is not quite one
 _MODEL_SHARE = 0.02  # speed and focal length are known to about this; it does not average out
 _MIN_FIT_CORRELATION = 0.5
+_BEHIND = 1.3  # times as far as something confirmed: twice the gate, so it is not the same thing, misplaced
 
 
 @dataclass
@@ -170,11 +171,14 @@ class ObstacleTracks:
         self.tracks = kept
 
     def _settle(self, odometer_m: float, certain_m: float) -> None:
+        """Confirm what has enough evidence, and nothing far behind what is confirmed: it is hidden."""
+        nearest_m = min((t.distance_m(odometer_m) for t in self.tracks if t.is_confirmed), default=np.inf)
+        visible_m = min(certain_m, _BEHIND * nearest_m)
         for track in self.tracks:
             track.frames += track.is_seen
             track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, CEILING))
             is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None
-            if is_settled and track.distance_m(odometer_m) <= certain_m:
+            if is_settled and track.distance_m(odometer_m) <= visible_m:
                 track.is_confirmed = True
         self.tracks = sorted(
             (track for track in self.tracks if track.log_ratio > _DROP),

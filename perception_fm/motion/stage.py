@@ -6,6 +6,7 @@ motion; without either the answer is UNVERIFIED, with the reason named.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Iterator
@@ -187,7 +188,7 @@ class MotionStage:
         assert report.views is not None
         sweep_config, path = self._config.sweep, report.path
         clear_m = min([_REACH * self._verified_m, *(_BEFORE_OBSTACLE * z for z in self._suspects_m())])
-        aligned = align_roads(pyramid, report.views.references, self._road, path, clear_m)
+        aligned = align_roads(pyramid, report.views.recent, self._road, path, clear_m)
         self._road = aligned.near
         clock.stop("road")
         nearest = nearest_visible_m(self._road, frame.intrinsics, frame.gray.shape[0])
@@ -198,11 +199,12 @@ class MotionStage:
         ahead_m = _AHEAD_S * report.speed_mps if math.isfinite(report.speed_mps) else 0.0
         farthest = max(sweep_config.max_distance_m, min(ahead_m, _FARTHEST_M))
         distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), farthest)
-        evidence = sweep_boxes(pyramid, aligned, path, distances, sweep_config.swept_height_m)
+        long_ago = dataclasses.replace(aligned, references=report.views.references)
+        evidence = sweep_boxes(pyramid, long_ago, path, distances, sweep_config.swept_height_m)
         clock.stop("sweep")
         position = self._path_in_odom(path, distances, frame.ego)
         self._obstacles.leave_path(distances, position, self._odometer_m, 2.0 * path.half_width_m)
-        looked = look_closer(pyramid, aligned, path, evidence, self._obstacles.distances_m(self._odometer_m))
+        looked = look_closer(pyramid, long_ago, path, evidence, self._obstacles.distances_m(self._odometer_m))
         certain_m = _certain_m(path, distances)
         for track in self._obstacles.update(self._odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing):
             self._measure(track, looked.fits.get(track.row), pyramid, aligned, path)
