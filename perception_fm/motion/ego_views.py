@@ -120,7 +120,7 @@ class EgoMotionStage:
                 break  # the vehicle stands by now, or the picture does
             seen.add(stamp)
             tracks = self._tracker.window(stamp)
-            if stands_still(tracks):
+            if _stands_still(tracks):
                 continue
             prior, focus_prior = self._prior(pose, has_translation, stamp, span_s, base_from_camera, assumed_speed_mps)
             if prior is None or len(tracks.slots) < _MIN_TRACKS:
@@ -189,7 +189,7 @@ class EgoMotionStage:
         self._bias_sigma = float(np.sqrt((1.0 - gain) * self._bias_sigma**2 + _FOCUS_DRIFT_SIGMA**2))
 
 
-def stands_still(tracks: TrackWindow) -> bool:
+def _stands_still(tracks: TrackWindow) -> bool:
     """Whether the picture as a whole did not move, whatever odometry says: it is frozen."""
     moved = np.linalg.norm(tracks.pixels_current - tracks.pixels_reference, axis=1)
     return len(moved) > 0 and float(np.quantile(moved, _MOVING_QUANTILE)) < _MOVING_PX

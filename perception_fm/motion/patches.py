@@ -90,8 +90,8 @@ def remove_shift(dx: Stack, dy: Stack, error: Stack, sigma: FloatArray) -> Stack
 def choose_views(
     references: tuple[ReferenceView, ...], distance_m: FloatArray, height_m: float, focal_px: float
 ) -> list[ReferenceView]:
-    """The shortest window for each distance (K,) over which obstacle and road behind part by 2 px, else the longest over
-    which the picture does not grow by more than blur and sampling bear."""
+    """The shortest window for each distance (K,) over which obstacle and road behind part by 2 px, else the longest
+    over which the picture does not grow by more than blur and sampling bear."""
     part = _WANTED_AT_HEIGHT * (1.0 - _WANTED_AT_HEIGHT) * focal_px * height_m / distance_m**2
     wanted = _WANTED_PARALLAX_PX / part
     travel = np.array([abs(float(view.travel_m[2])) for view in references])

@@ -34,6 +34,19 @@ def look(tracks: ObstacleTracks, ratio: np.ndarray, odometer_m: float = 0.0, dt_
     return supported
 
 
+def test_what_is_hidden_behind_something_confirmed_is_not_confirmed_before_that_is_gone():
+    tracks = ObstacleTracks()
+    for _ in range(10):
+        look(tracks, peak(30.0, 10.0))
+    for _ in range(10):
+        look(tracks, np.maximum(peak(30.0, 10.0), peak(60.0, 10.0)))
+    assert [track.is_confirmed for track in tracks.tracks] == [True, False]
+    for _ in range(20):
+        look(tracks, peak(60.0, 10.0, elsewhere=-20.0))
+    assert [track.is_confirmed for track in tracks.tracks] == [True]
+    assert tracks.tracks[0].distance_m(0.0) == pytest.approx(60.0, rel=0.06)
+
+
 def frames_to_confirm(height: float, dt_s: float = DT_S, limit: int = 200) -> int:
     tracks = ObstacleTracks()
     for number in range(1, limit):
@@ -215,7 +228,7 @@ def test_obstacles_far_apart_stay_two():
     tracks = ObstacleTracks()
     for _ in range(10):
         look(tracks, np.maximum(peak(20.0, 8.0), peak(40.0, 8.0)))
-    assert [track.is_confirmed for track in tracks.tracks] == [True, True]
+    assert [track.log_ratio > CONFIRM for track in tracks.tracks] == [True, True]
 
 
 @pytest.mark.parametrize(

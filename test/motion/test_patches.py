@@ -74,6 +74,12 @@ def test_near_boxes_take_the_shortest_window_and_far_ones_the_longest():
     assert chosen == [short, middle, long, long]
 
 
+def test_window_over_which_a_far_thing_grows_by_more_than_a_third_gives_way_to_a_shorter_one():
+    half_a_second, second = view(6.0), view(12.0)
+    chosen = patches.choose_views((half_a_second, second), np.array([32.0, 36.0, 90.0]), 1.4, 400.0)
+    assert chosen == [half_a_second, second, second]
+
+
 def test_level_halves_the_picture_where_a_block_is_twice_as_wide():
     # 400 px x 1.92 m / Z is 32 px at 24 m, 64 at 12 m, 128 at 6 m.
     levels = patches.patch_levels(PYRAMID, np.array([50.0, 23.9, 11.9, 5.9, 0.5]), 1.92)
