@@ -19,6 +19,7 @@ from perception_fm.evaluation.rates import clopper_pearson, poisson_upper
 FAST_MPS = 25.0
 """Speed over which the looser target holds."""
 
+_SMALL_CANVAS = "3.6x2.5"  # at 30 m/s the target is asked of canvases of 6 x 4 m and more
 _LOGIT_SCALE = 0.4  # evidence up to 39 nat fits into the bins of `detection_metrics`, which end at 16
 _RANGE_SPEEDS_MPS = (9.0, 13.0)  # of the target "at 10 to 12 m/s"
 
@@ -61,12 +62,14 @@ def _detector(name: str, drives: Sequence[JudgedDrive]) -> dict[str, Any]:
     streets = [drive for drive in told if drive.plan.kind is Kind.STREET]
     slow = [drive for drive in walls if drive.speed_mps <= FAST_MPS]
     fast = [drive for drive in walls if drive.speed_mps > FAST_MPS]
+    large = [drive for drive in fast if drive.plan.labels.get("canvas") != _SMALL_CANVAS]
     pasted = [drive for drive in told if drive.plan.kind is Kind.COMPOSITE]
     real = [drive for drive in told if drive.plan.kind is Kind.REAL]
     return {
         "description": DESCRIPTIONS[name],
         "walls_slow": _wall_figures(name, slow),
         "walls_fast": _wall_figures(name, fast),
+        "walls_fast_large": _wall_figures(name, large),
         "walls": _wall_figures(name, walls),
         "range_10_to_12_mps_match_m": _median_range(name, filter(_is_plain, walls)),
         "streets": _false_figures(name, streets),

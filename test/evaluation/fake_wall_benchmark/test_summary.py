@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -76,9 +77,23 @@ def test_targets_say_what_is_missed_and_what_was_not_measured():
     rows = {row["what"]: row for row in targets(summary, GEOMETRY)}
     in_time = rows["walls in time, up to 20 m/s"]
     assert (in_time["value"], in_time["is_met"], in_time["of"]) == (50.0, False, 2)
-    assert rows["walls in time, 30 m/s"]["is_met"] is None
+    assert rows["walls of 6 x 4 m and more in time, 30 m/s"]["is_met"] is None
     assert rows["alarms on real drives as they are"]["is_met"] is None
     assert rows["AUROC of the drives"]["value"] == pytest.approx(0.75)  # the late one ties with the street
+
+
+def test_small_canvas_does_not_count_for_the_target_of_fast_vehicles():
+    slow = approach()
+    frames = tuple(dataclasses.replace(frame, moved_m=3.0 * frame.moved_m) for frame in slow.frames)
+    truth = dataclasses.replace(slow, frames=frames)
+    drives = [
+        judged(number, Kind.WALL, seen_from(truth, 5, 1.0), truth, "painted_wall", canvas=canvas)
+        for number, canvas in enumerate(["3.6x2.5", "6x4", "10x5"])
+    ]
+    summary = summarise(drives)
+    assert summary["detectors"][GEOMETRY]["walls_fast"]["drives"] == 3
+    fast = next(row for row in targets(summary, GEOMETRY) if row["what"].endswith("30 m/s"))
+    assert fast["of"] == 2
 
 
 def test_range_lost_to_odometry_is_that_of_the_worst_error():
