@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 MIN_TRAVEL_M = 0.05  # less baseline and nothing expands by a measurable amount
 _MIN_TRACKS = 12
 _TRACK_WINDOW_S = 0.7  # tracks are told over at most this: what moves by itself does not do the same for longer
-_MOVING_QUANTILE, _MOVING_PX = 0.9, 0.5  # of a moving camera's tracks a tenth surely moves more than noise does
+_MOVING_SHARE, _MOVING_PX = 0.1, 0.5  # of a moving camera's tracks a tenth surely moves more than noise does
 _SIGMA_FLOOR_PX = 0.05  # Lucas-Kanade's own floor on good texture
 _OUTLIER_SIGMAS = 4.0
 # Rotation that the prior may miss, about the optical x, y, z axes: wheel odometry knows no pitch and no roll.
@@ -192,7 +192,7 @@ class EgoMotionStage:
 def _stands_still(tracks: TrackWindow) -> bool:
     """Whether the picture as a whole did not move, whatever odometry says: it is frozen."""
     moved = np.linalg.norm(tracks.pixels_current - tracks.pixels_reference, axis=1)
-    return len(moved) > 0 and float(np.quantile(moved, _MOVING_QUANTILE)) < _MOVING_PX
+    return float(np.count_nonzero(moved >= _MOVING_PX)) < _MOVING_SHARE * len(moved)
 
 
 def _chord(path_m: float, yaw_rad: float, ahead_of_axle_m: float) -> FloatArray:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+
+from perception_fm.motion.robust import median
 
 FloatArray = NDArray[np.float64]
 
@@ -94,7 +96,7 @@ def refine_motion(
         residual = np.einsum("ij,ij->i", flow, across)
         usable = lever > _MIN_LEVER * sigma
         if np.count_nonzero(usable) >= 8:
-            sigma = max(sigma_floor, _MAD_TO_SIGMA * float(np.median(np.abs(residual[usable]))))
+            sigma = max(sigma_floor, _MAD_TO_SIGMA * median(np.abs(residual[usable])))
         rows = np.empty((len(p), 5))
         rows[:, :3] = np.einsum("ij,ijk->ik", across, _rotational_flow(p))
         rows[:, 3:] = -expansion[:, None] * across
@@ -102,7 +104,7 @@ def refine_motion(
         normal = rows.T @ (weights[:, None] * rows) + np.diag(weight_prior)
         step = np.linalg.solve(normal, rows.T @ (weights * residual) - weight_prior * drift)
         drift = drift + step
-        rotation = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation
+        rotation = cv2.Rodrigues(step[:3])[0] @ rotation
         focus = focus + step[3:]
         if np.abs(step).max() < 1e-5:  # a hundredth of a pixel at f = 1000 px
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,16 +33,18 @@ _WANTED_AT_HEIGHT = 0.7  # of the camera height: there obstacle and road differ 
 
 
 def exposed_alike(before: NDArray[Any], now: NDArray[Any]) -> NDArray[Any]:
-    """Patches `before` (..., H, W) with mean zero and the contrast of `now` (..., H, W), which has mean zero.
+    """Patches `before` (..., H, W), which are overwritten, with mean zero and the contrast of `now` (..., H, W), which
+    has mean zero.
 
     Between two frames the exposure changes: a tenth of contrast within half a second looks like misalignment. The ratio
     of standard deviations holds whether the patches are aligned or not.
     """
-    centred = before - before.mean(axis=(-2, -1), keepdims=True)
-    power = np.einsum("...ij,...ij->...", centred, centred)
+    before -= before.mean(axis=(-2, -1), keepdims=True)
+    power = np.einsum("...ij,...ij->...", before, before)
     gain = np.sqrt(np.einsum("...ij,...ij->...", now, now) / np.maximum(power, 1e-6))
     limited = np.clip(gain, 1.0 / _MAX_GAIN, _MAX_GAIN)
-    return np.asarray(centred * limited[..., None, None].astype(before.dtype))
+    before *= limited[..., None, None].astype(before.dtype)
+    return before
 
 
 def alike(before: FloatArray, power: float) -> FloatArray:
@@ -54,8 +57,11 @@ def alike(before: FloatArray, power: float) -> FloatArray:
 
 def block_means(values: Stack) -> Stack:
     """Means over blocks of 8 x 8: (..., 8 R, 8 C) to (..., R, C)."""
-    shaped = values.reshape(*values.shape[:-2], -1, BLOCK_PX, values.shape[-1] // BLOCK_PX, BLOCK_PX)
-    return np.asarray(shaped.mean(axis=(-3, -1)))
+    *stack, height, width = values.shape
+    tower = values.reshape(-1, width)
+    size = width // BLOCK_PX, len(tower) // BLOCK_PX
+    means = cv2.resize(tower, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(means.reshape(*stack, height // BLOCK_PX, size[0]))
 
 
 def block_variances(values: Stack) -> Stack:
@@ -84,7 +90,9 @@ def remove_shift(dx: Stack, dy: Stack, error: Stack, sigma: FloatArray) -> Stack
     determinant = np.maximum(xx * yy - xy * xy, 1e-6)
     sx, sy = (yy * bx - xy * by) / determinant, (xx * by - xy * bx) / determinant
     sx, sy = (np.clip(s, -2 * sigma, 2 * sigma)[:, :, None, None].astype(np.float32) for s in (sx, sy))
-    return np.asarray(error - sx * dx - sy * dy)
+    left = np.asarray(error - sx * dx)
+    left -= sy * dy
+    return left
 
 
 def choose_views(

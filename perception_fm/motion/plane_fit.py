@@ -9,6 +9,7 @@ picture, which an expansion imitates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -149,19 +150,23 @@ class BoxPatch:
     def _power(self) -> float:
         return float(np.vdot(self.now, self.now))
 
+    @cached_property
+    def _shift_gain(self) -> FloatArray:
+        """Of what correlates with the gradients (2,) the shift (2,)."""
+        across, both, down = (
+            float(np.vdot(a, b)) for a, b in ((self.gx, self.gx), (self.gx, self.gy), (self.gy, self.gy))
+        )
+        return np.linalg.inv(np.array([[across, both], [both, down]]) + np.eye(2) * self.shift_sigma**-2.0)
+
     def unexplained(self, m: FloatArray) -> FloatArray:
         """What the plane m (3,) leaves unexplained (H, W), with the shift that suits it best."""
-        across, both, down = (
-            float(np.sum(a * b)) for a, b in ((self.gx, self.gx), (self.gx, self.gy), (self.gy, self.gy))
-        )
-        normal = np.array([[across, both], [both, down]]) + np.eye(2) * self.shift_sigma**-2.0
         limit, shift = _MAX_SHIFT_SIGMAS * self.shift_sigma, np.zeros(2)
         residual = self.now - self.before(m, shift)
         for _ in range(_SHIFT_STEPS):
-            gain = np.linalg.solve(normal, [np.sum(self.gx * residual), np.sum(self.gy * residual)])
+            gain = self._shift_gain @ np.array([np.vdot(self.gx, residual), np.vdot(self.gy, residual)])
             moved = np.clip(shift + gain, -limit, limit)
             after = self.now - self.before(m, moved)
-            if np.mean(after * after) >= np.mean(residual * residual):
+            if np.vdot(after, after) >= np.vdot(residual, residual):
                 break
             shift, residual = moved, after
         return residual
@@ -188,27 +193,29 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
     prior = np.array([*sigma, patch.shift_sigma, patch.shift_sigma]) ** -2.0
     floor, now = patch.floor, patch.now
     theta = np.zeros(5)
-    normal, correlation = np.diag(prior), 0.0
+    normal = np.diag(prior)
     independent = min(1.0, patch.pixels**2) / CORRELATED_PIXELS
-    residual = now
+    residual, before = now, now
+    design = np.empty((5, now.size))
+    design[3], design[4] = patch.gx.ravel(), patch.gy.ravel()
     for _ in range(iterations):
         m = _plane(start, theta, patch.centre)
         before, up, down = (patch.before(s * m, theta[3:]) for s in (1.0, 1.0 + _STEP, 1.0 - _STEP))
         rate = (up - down) / (2.0 * _STEP * np.maximum(patch.rays @ m, 1e-6))
         residual = now - before
-        correlation = float((now * before).sum() / np.sqrt((now * now).sum() * (before * before).sum() + 1e-9))
         variance = max(floor, (1.4826 * _median(np.abs(residual))) ** 2)
-        design = np.stack([rate, rate * offset[..., 0], rate * offset[..., 1], patch.gx, patch.gy], axis=-1)
-        design = design.reshape(-1, 5)
+        design[0], design[1], design[2] = rate.ravel(), (rate * offset[..., 0]).ravel(), (rate * offset[..., 1]).ravel()
         weights = independent / (variance * (1.0 + residual.ravel() ** 2 / (9.0 * variance)) ** 2)
-        normal = design.T @ (weights[:, None] * design) + np.diag(prior)
-        step = np.linalg.solve(normal, design.T @ (weights * residual.ravel()) - prior * theta)
+        weighted = design * weights
+        normal = weighted @ design.T + np.diag(prior)
+        step = np.linalg.solve(normal, weighted @ residual.ravel() - prior * theta)
         theta = theta + step
         if abs(theta[0]) > _MAX_CHANGE * first:
             return None
         if abs(step[0]) < 1e-4 * first:
             break
     covariance = np.asarray(np.linalg.inv(normal), np.float64)
+    correlation = float(np.vdot(now, before)) / math.sqrt(float(np.vdot(now, now) * np.vdot(before, before)) + 1e-9)
     return Alignment(_plane(start, theta, patch.centre), residual, covariance, correlation)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate, tilt_covariance
+from perception_fm.motion.robust import median
 from perception_fm.motion.warp import LEVELS, GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]
@@ -105,7 +106,7 @@ def _align(
         before -= before.mean()
         residual = now - before
         correlation = float(now @ before / np.sqrt((now @ now) * (before @ before) + 1e-9))
-        noise = float(np.hypot(_NOISE_GRAY, 1.4826 * np.median(np.abs(residual))))
+        noise = float(np.hypot(_NOISE_GRAY, 1.4826 * median(np.abs(residual))))
         design = ((up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6)))[:, None] * rays
         weights = 1.0 / (_CORRELATED_PIXELS * noise**2 * (1.0 + (residual / (3.0 * noise)) ** 2) ** 2)
         # The alignment alone, loosened by how far a real road is from a plane, then weighed against the prior.
@@ -122,7 +123,7 @@ def _align(
     still = view.pixels_from_patch(rays_from_patch, np.zeros(3), level)
     unmoved = _pixels(sample(view.pyramid.levels[level], still, size), inside)
     left = now - unmoved + unmoved.mean()
-    if np.median(np.abs(left)) <= np.median(np.abs(residual)):
+    if median(np.abs(left)) <= median(np.abs(residual)):
         return prior  # drops on the windscreen, or a picture that does not move
     return PlaneEstimate(m, np.linalg.inv(normal), True)
 

@@ -51,6 +51,7 @@ _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift d
 _STEADY_MAX_SHIFT_PX = 8.0  # 0.45 degrees at f = 1000 px within half a second
 _STEADY_GAIN = 0.6
 _STEADY_TAPER = cv2.createHanningWindow((_STEADY_PATCH_PX, _STEADY_PATCH_PX), cv2.CV_32F)
+_NEXT, _LAST = [1, 2, 0], [2, 0, 1]  # of the axes, for a cross product
 _HIGH, _LOW = slice(0, ROWS - 1), slice(ROWS - 3, ROWS - 1)
 _WINDOWS = (
     (_HIGH, slice(0, COLUMNS)), (_LOW, slice(0, COLUMNS)),
@@ -104,19 +105,30 @@ def box_geometries(
     Returns their patches' homographies to rays (K, 3, 3) and upright planes m (K, 3). `roads` (K,) holds at each
     distance; `size` is the patch's (width, height) in patch pixels.
     """
-    m = np.stack([road.m for road in roads])
-    down = m * np.array([road.height_m for road in roads])[:, None]
-    foot = np.column_stack([path.centre_x_m(distance_m), np.zeros(len(distance_m)), distance_m])
+    m = np.array([road.m for road in roads])
+    down = m / _lengths(m)
+    foot = np.empty_like(m)
+    foot[:, 0], foot[:, 2] = path.centre_x_m(distance_m), distance_m
     foot[:, 1] = (1.0 - m[:, 0] * foot[:, 0] - m[:, 2] * distance_m) / m[:, 1]
     ahead = np.zeros_like(foot)
     ahead[:, 0], ahead[:, 2] = path.slope(distance_m), 1.0
-    ahead -= down * np.sum(ahead * down, axis=1, keepdims=True)
-    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    right = np.cross(down, ahead)
+    ahead -= down * _dots(ahead, down)
+    ahead /= _lengths(ahead)
+    right = down[:, _NEXT] * ahead[:, _LAST] - down[:, _LAST] * ahead[:, _NEXT]
     step_x, step_y = width_m / size[0], (high_m - low_m) / size[1]
     origin = foot - right * (0.5 * width_m - 0.5 * step_x) - down * (high_m - 0.5 * step_y)
     rays_from_patch = np.stack([right * step_x, down * step_y, origin], axis=2)
-    return rays_from_patch, ahead / np.sum(ahead * foot, axis=1, keepdims=True)
+    return rays_from_patch, ahead / _dots(ahead, foot)
+
+
+def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Scalar products (K, 1) of vectors (K, 3)."""
+    return np.asarray(np.einsum("ki,ki->k", a, b)[:, None])
+
+
+def _lengths(a: FloatArray) -> FloatArray:
+    """Lengths (K, 1) of vectors (K, 3)."""
+    return np.asarray(np.sqrt(_dots(a, a)))
 
 
 def box_geometry(
@@ -221,7 +233,8 @@ def _compare(
     error = exposed_alike(predicted.astype(np.float32), observed)
     error -= observed
     dx, dy = gradients(observed)
-    residual = block_means(remove_shift(dx, dy, error, SHIFT_SIGMA_PX * per_pixel) ** 2)
+    left = remove_shift(dx, dy, error, SHIFT_SIGMA_PX * per_pixel)
+    residual = block_means(np.square(left, out=left))
     floor = NOISE_VARIANCE + (MISALIGNMENT_PX * per_pixel[:, None, None]) ** 2 * block_means(dx * dx + dy * dy)
     noisy = residual + floor
     ratio = 0.5 * independent[:, None, None] * np.log(noisy[1:].min(axis=0) / noisy[0])
