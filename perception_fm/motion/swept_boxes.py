@@ -51,7 +51,6 @@ _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift d
 _STEADY_MAX_SHIFT_PX = 8.0  # 0.45 degrees at f = 1000 px within half a second
 _STEADY_GAIN = 0.6
 _STEADY_TAPER = cv2.createHanningWindow((_STEADY_PATCH_PX, _STEADY_PATCH_PX), cv2.CV_32F)
-_NEXT, _LAST = [1, 2, 0], [2, 0, 1]  # of the axes, for a cross product
 _HIGH, _LOW = slice(0, ROWS - 1), slice(ROWS - 3, ROWS - 1)
 _WINDOWS = (
     (_HIGH, slice(0, COLUMNS)), (_LOW, slice(0, COLUMNS)),
@@ -114,7 +113,7 @@ def box_geometries(
     ahead[:, 0], ahead[:, 2] = path.slope(distance_m), 1.0
     ahead -= down * _dots(ahead, down)
     ahead /= _lengths(ahead)
-    right = down[:, _NEXT] * ahead[:, _LAST] - down[:, _LAST] * ahead[:, _NEXT]
+    right = _cross(down, ahead)
     step_x, step_y = width_m / size[0], (high_m - low_m) / size[1]
     origin = foot - right * (0.5 * width_m - 0.5 * step_x) - down * (high_m - 0.5 * step_y)
     rays_from_patch = np.stack([right * step_x, down * step_y, origin], axis=2)
@@ -124,6 +123,12 @@ def box_geometries(
 def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
     """Scalar products (K, 1) of vectors (K, 3)."""
     return np.asarray(np.einsum("ki,ki->k", a, b)[:, None])
+
+
+def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Vector products (K, 3); NumPy's own takes five times as long for a few of them."""
+    following, last = [1, 2, 0], [2, 0, 1]
+    return np.asarray(a[:, following] * b[:, last] - a[:, last] * b[:, following])
 
 
 def _lengths(a: FloatArray) -> FloatArray:
