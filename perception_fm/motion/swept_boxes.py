@@ -126,7 +126,7 @@ def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Vector products (K, 3); NumPy's own takes five times as long for a few of them."""
+    """Vector products (K, 3); NumPy's own takes several times as long for a few of them."""
     following, last = [1, 2, 0], [2, 0, 1]
     return np.asarray(a[:, following] * b[:, last] - a[:, last] * b[:, following])
 
