@@ -12,6 +12,7 @@ from perception_fm.config import TrackingConfig
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.egomotion import MotionPrior, RelativeMotion, is_above_ground, refine_motion
+from perception_fm.motion.patches import SHORT_S
 from perception_fm.motion.tracker import FeatureTracker, TrackWindow
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
@@ -19,7 +20,6 @@ FloatArray = NDArray[np.float64]
 
 MIN_TRAVEL_M = 0.05  # less baseline and nothing expands by a measurable amount
 _MIN_TRACKS = 12
-_TRACK_WINDOW_S = 0.7  # tracks are told over at most this: what moves by itself does not do the same for longer
 _MOVING_SHARE, _MOVING_PX = 0.1, 0.5  # of a moving camera's tracks a tenth surely moves more than noise does
 _SIGMA_FLOOR_PX = 0.05  # Lucas-Kanade's own floor on good texture
 _OUTLIER_SIGMAS = 4.0
@@ -56,7 +56,7 @@ class EgoViews:
     @property
     def recent(self) -> tuple[ReferenceView, ...]:
         """References of up to about half a second: the road near by has left the view of older ones."""
-        return tuple(view for view in self.references if view.window_s <= _TRACK_WINDOW_S) or self.references
+        return tuple(view for view in self.references if view.window_s <= SHORT_S) or self.references
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +109,14 @@ class EgoMotionStage:
         k = pyramid.intrinsics[0]
         gather = _Gather(len(pixels))
         references: list[ReferenceView] = []
-        motion, focus_prior = None, np.zeros(2)
+        recent, innovation = None, np.zeros(2)
         seen: set[int] = set()
         for window_s in self._windows_s:
             stamp = self._tracker.reference_stamp(window_s)
             if stamp is None or stamp in seen or stamp not in self._past:
                 continue
             span_s = (stamp_ns - stamp) * 1e-9
-            if span_s > _TRACK_WINDOW_S and len(references) < len(seen):
+            if span_s > SHORT_S and len(references) < len(seen):
                 break  # the vehicle stands by now, or the picture does
             seen.add(stamp)
             tracks = self._tracker.window(stamp)
@@ -134,14 +134,16 @@ class EgoMotionStage:
             motion = refine_motion(before, now, prior, _SIGMA_FLOOR_PX / k[0, 0])
             travel = np.array([*motion.focus, 1.0]) * motion.travel_m
             references.append(ReferenceView(self._past[stamp].pyramid, motion.rotation, travel, span_s))
-            if span_s <= _TRACK_WINDOW_S or not gather.window_s.any():
+            if span_s <= SHORT_S or recent is None:
+                recent = motion
                 gather.add(tracks.slots[static], before, motion, span_s, len(references) - 1)
-        if motion is not None:
-            self._learn_focus(motion.focus - focus_prior, abs(motion.travel_m))
+                innovation = motion.focus - focus_prior
+        if recent is not None:
+            self._learn_focus(innovation, abs(recent.travel_m))
         known = np.flatnonzero(gather.window_s > 0.0)
         return EgoViews(
             references=tuple(references),
-            focus=None if motion is None else motion.focus,
+            focus=None if recent is None else recent.focus,
             rays=_rays(pixels, k)[known],
             rays_reference=gather.before[known],
             pixels=pixels[known],
@@ -149,7 +151,7 @@ class EgoMotionStage:
             expansion_sigma=gather.expansion_sigma[known],
             window_s=gather.window_s[known],
             reference_index=gather.reference_index[known],
-            sigma_px=max(_SIGMA_FLOOR_PX, motion.sigma * float(k[0, 0]) if motion is not None else 1.0),
+            sigma_px=max(_SIGMA_FLOOR_PX, recent.sigma * float(k[0, 0]) if recent is not None else 1.0),
         )
 
     def _prior(

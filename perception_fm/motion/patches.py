@@ -28,7 +28,8 @@ _MAX_GAIN = 1.5
 CORRELATED_PIXELS = 4.0  # pixels that count as one: blurring (sigma 0.7) and bilinear sampling
 _MAX_INDEPENDENT = 40.0
 _WANTED_PARALLAX_PX = 2.0
-_MOST_EXPANSION = 0.35  # blur and sampling differ with scale: more growth pulls distances nearer
+_MOST_EXPANSION = 0.35  # blur and sampling differ with scale: more growth pulls distances off
+SHORT_S = 0.7  # windows up to here are about half a second
 _WANTED_AT_HEIGHT = 0.7  # of the camera height: there obstacle and road differ by this share of the flow
 
 
@@ -98,14 +99,19 @@ def remove_shift(dx: Stack, dy: Stack, error: Stack, sigma: FloatArray) -> Stack
 def choose_views(
     references: tuple[ReferenceView, ...], distance_m: FloatArray, height_m: float, focal_px: float
 ) -> list[ReferenceView]:
-    """The shortest window for each distance (K,) over which obstacle and road behind part by 2 px, else the longest
-    over which the picture does not grow by more than blur and sampling bear."""
+    """The shortest window for each distance (K,) over which obstacle and road behind part by 2 px, else the longest.
+
+    One of over half a second only if the picture grows in it by no more than blur and sampling bear.
+    """
     part = _WANTED_AT_HEIGHT * (1.0 - _WANTED_AT_HEIGHT) * focal_px * height_m / distance_m**2
     wanted = _WANTED_PARALLAX_PX / part
     travel = np.array([abs(float(view.travel_m[2])) for view in references])
-    enough = travel[None, :] >= wanted[:, None]
-    longest = np.count_nonzero(travel[None, :] <= _MOST_EXPANSION * distance_m[:, None], axis=1) - 1
-    first = np.where(enough.any(axis=1), enough.argmax(axis=1), np.maximum(longest, 0))
+    is_short = np.array([view.window_s <= SHORT_S for view in references])
+    is_fit = is_short | (travel <= _MOST_EXPANSION * distance_m[:, None])
+    is_fit[:, 0] = True
+    longest = len(references) - 1 - is_fit[:, ::-1].argmax(axis=1)
+    is_enough = is_fit & (travel >= wanted[:, None])
+    first = np.where(is_enough.any(axis=1), is_enough.argmax(axis=1), longest)
     return [references[index] for index in first]
 
 

@@ -51,7 +51,7 @@ class PathPrediction:
             forward = base_from_camera.rotation[0]
             self._heading = float(forward[0] / forward[2])
         if views.focus is not None:
-            chord = 0.5 * self._curvature_per_m * float(views.references[-1].travel_m[2])
+            chord = 0.5 * self._curvature_per_m * float(views.recent[-1].travel_m[2])
             self._heading += _share(dt_s, _HEADING_MEMORY_S) * (float(views.focus[0]) - chord - self._heading)
         return self._path(self._heading, base_from_camera)
 
