@@ -48,7 +48,7 @@ BLOCK_CLIP = 6.0  # no block decides alone: a moving shadow or a specular spot i
 _STEADY_GROUP = 7  # boxes that share one correction: a factor of 1.5 in distance
 _STEADY_M, _STEADY_PATCH_PX = 3.0, 64  # cross-section, metres and patch pixels, that the correction is measured on
 _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift does not matter
-_STEADY_MAX_SHIFT_PX = 8.0  # 0.45 degrees at f = 1000 px within half a second
+_STEADY_MAX_SHIFT_PX, _STEADY_MAX_RATE_PXPS = 8.0, 24.0  # 0.45 degrees, and 1.4 a second, at f = 1000 px
 _STEADY_GAIN = 0.6
 _STEADY_TAPER = cv2.createHanningWindow((_STEADY_PATCH_PX, _STEADY_PATCH_PX), cv2.CV_32F)
 _HIGH, _LOW = slice(0, ROWS - 1), slice(ROWS - 3, ROWS - 1)
@@ -222,7 +222,8 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
     pixel_m = box.distance_m / k[1, 1]
     to_pixel = _STEADY_M / _STEADY_PATCH_PX / pixel_m
     shift = np.array([shift_x, shift_y]) * to_pixel
-    if not SHIFT_SIGMA_PX < np.abs(shift).max() < _STEADY_MAX_SHIFT_PX:
+    most = max(_STEADY_MAX_SHIFT_PX, _STEADY_MAX_RATE_PXPS * view.window_s)
+    if not SHIFT_SIGMA_PX < np.abs(shift).max() < most:
         return view
     turned = view.turned(shift[1] / k[1, 1], -shift[0] / k[0, 0])
     gain = np.var(predict(turned) - now) / (np.var(before - now) + NOISE_VARIANCE)
