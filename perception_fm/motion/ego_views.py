@@ -36,7 +36,8 @@ _FOCUS_DRIFT_SIGMA = float(np.radians(0.03))
 
 @dataclass(frozen=True, eq=False)
 class EgoViews:
-    """References from the shortest window to the longest (none at standstill), and the motion of the longest.
+    """References from the shortest window to the longest (none at standstill). `focus` (2,), a ray, and `sigma_px`, of
+    one coordinate of a track, are those of the longest window up to about half a second.
 
     `expansion`, `expansion_sigma` describe all live tracks over the longest window up to about half a second that each
     survived; `rays` (N, 2) and `rays_reference` (N, 2), `window_s` (N,), `reference_index` (N,).
