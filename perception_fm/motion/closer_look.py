@@ -10,6 +10,7 @@ taken for noise.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -205,6 +206,10 @@ def _placed(
 
 
 def is_lying(fit: PlaneFit) -> bool:
-    """Whether the plane is surely flatter than half way to upright: no drivable grade is as steep, no wall as flat."""
-    return fit.slope_rad + _SLOPE_SIGMAS * fit.slope_sigma_rad < _LEAST_SLOPE_RAD
+    """Whether the plane is surely flatter than half way to upright: no drivable grade is as steep, no wall as flat.
+
+    What two views may be misaligned by is no noise, so it counts once.
+    """
+    unsure = math.hypot(_SLOPE_SIGMAS * fit.slope_sigma_rad, fit.slope_alignment_rad)
+    return fit.slope_rad + unsure < _LEAST_SLOPE_RAD
 

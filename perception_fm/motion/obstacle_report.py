@@ -8,6 +8,7 @@ import numpy as np
 
 from perception_fm.motion.metric_scale import SPEED_SIGMA_SHARE
 from perception_fm.motion.obstacle_tracks import ObstacleTrack
+from perception_fm.motion.plane_fit import PlaneFit
 from perception_fm.motion.stage import MotionReport, RectifiedFrame
 from perception_fm.types import Obstacle, Provenance, ScaleSource
 
@@ -42,12 +43,17 @@ def motion_obstacle(track: ObstacleTrack, report: MotionReport, frame: Rectified
         ground_distance_m=stretch * ground,
         ground_distance_sigma_m=stretch * ground_sigma,
         slope_rad=math.nan if fit is None else fit.slope_rad,
-        slope_sigma_rad=math.nan if fit is None else fit.slope_sigma_rad,
+        slope_sigma_rad=_slope_sigma_rad(fit),
         planarity=math.nan if fit is None else fit.planarity,
         expansion=math.nan if fit is None else fit.expansion,
         expansion_sigma=math.nan if fit is None else fit.expansion_sigma,
         window_s=math.nan if fit is None else fit.window_s,
     )
+
+
+def _slope_sigma_rad(fit: PlaneFit | None) -> float:
+    """With what misalignment may do; over a right angle nothing is known."""
+    return math.nan if fit is None else min(math.hypot(fit.slope_sigma_rad, fit.slope_alignment_rad), 0.5 * math.pi)
 
 
 def _distance_sigma_m(track: ObstacleTrack, report: MotionReport) -> float:

@@ -46,8 +46,8 @@ class PlaneFit:
 
     `depth_m` is optical, at the patch centre; `expansion` is e over `window_s`. `slope_rad` is the angle between
     plane and road (pi/2 upright). `planarity` is the residual's variance over that of noise and misalignment (1 is a
-    plane). `alignment_sigma_m`: what the misalignment of the two views as a whole may do to the depth; it does not
-    average out within the patch.
+    plane). `alignment_sigma_m` and `slope_alignment_rad`: what the misalignment of the two views as a whole may do to
+    depth and slope; it does not average out within the patch.
     """
 
     depth_m: float
@@ -60,6 +60,7 @@ class PlaneFit:
     planarity: float
     correlation: float
     alignment_sigma_m: float = 0.0
+    slope_alignment_rad: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +132,12 @@ class BoxPatch:
     def spread(self) -> float:
         """Root mean square distance of its pixels from its centre: an expansion e moves them by e times this."""
         return float(np.hypot(*self.now.shape) / np.sqrt(12.0))
+
+    @property
+    def half_height(self) -> float:
+        """Root mean square distance of its rows from the middle one, as a ray: a gradient of inverse depth changes it by
+        so much."""
+        return float(np.linalg.norm(self.rays_from_patch[:, 1])) / self.box.distance_m * len(self.now) / math.sqrt(12.0)
 
     @property
     def floor(self) -> float:
@@ -228,8 +235,9 @@ def upright_sigma(patch: BoxPatch) -> FloatArray:
 def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFit:
     """The aligned plane as distance, expansion and slope."""
     inverse, sigma = float(found.m @ patch.centre), float(np.sqrt(found.covariance[0, 0]))
-    slope, slope_sigma = _slope(found.m, road, found.covariance[2, 2])
     travel = float(patch.view.travel_m[2])
+    misaligned = patch.misalignment / patch.spread / abs(travel)  # of inverse depth
+    slope, slope_rate = _slope(found.m, road)
     return PlaneFit(
         depth_m=1.0 / inverse,
         depth_sigma_m=sigma / inverse**2,
@@ -237,10 +245,11 @@ def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFi
         expansion_sigma=sigma * abs(travel),
         window_s=patch.view.window_s,
         slope_rad=slope,
-        slope_sigma_rad=slope_sigma,
+        slope_sigma_rad=slope_rate * float(np.sqrt(found.covariance[2, 2])),
         planarity=float(np.mean(found.residual**2)) / patch.floor,
         correlation=found.correlation,
-        alignment_sigma_m=patch.misalignment / patch.spread / (abs(travel) * inverse**2),
+        alignment_sigma_m=misaligned / inverse**2,
+        slope_alignment_rad=slope_rate * misaligned / patch.half_height,
     )
 
 
@@ -250,12 +259,12 @@ def _plane(start: FloatArray, theta: FloatArray, centre: FloatArray) -> FloatArr
     return np.asarray(start + change)
 
 
-def _slope(m: FloatArray, road: PlaneEstimate, gradient_variance: float) -> tuple[float, float]:
-    """Angle of the plane to the road and its standard deviation from the vertical gradient's, radians."""
-    cosine = float(m @ road.m) / float(np.linalg.norm(m) * np.linalg.norm(road.m))
+def _slope(m: FloatArray, road: PlaneEstimate) -> tuple[float, float]:
+    """Angle of the plane to the road, radians, and its derivative with respect to the vertical gradient."""
+    size = float(np.linalg.norm(m))
+    cosine = float(m @ road.m) / (size * float(np.linalg.norm(road.m)))
     slope = float(np.arccos(np.clip(abs(cosine), 0.0, 1.0)))
-    sigma = float(np.sqrt(gradient_variance)) * abs(float(np.sin(slope))) / float(np.linalg.norm(m))
-    return slope, min(sigma, 0.5 * np.pi)
+    return slope, abs(float(np.sin(slope))) / size
 
 
 def _gradient(values: FloatArray, axis: int) -> FloatArray:
