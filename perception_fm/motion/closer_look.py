@@ -35,6 +35,7 @@ from perception_fm.motion.road_alignment import RoadAlignment
 from perception_fm.motion.swept_boxes import (
     BLOCK_CLIP,
     BOX_SPACING,
+    PATCH_WIDTH,
     ROWS,
     BoxEvidence,
     box_geometry,
@@ -49,45 +50,58 @@ OPEN = -3.0  # log likelihood ratio from which a box is worth a closer look: bel
 _LEAST_SLOPE_RAD = float(np.radians(45.0))
 _SLOPE_SIGMAS = 3.0
 _PLACINGS, _PLACING_ITERATIONS = 3, 3
+_BESIDE = 3.0  # e^3 for the plane beside the box: there it goes on
 
 
 @dataclass(frozen=True, eq=False)
 class _Judgement:
-    """A plane, its log likelihood ratios by blocks (ROWS, COLUMNS), and what they say together."""
+    """A plane, its log likelihood ratios by blocks (ROWS, COLUMNS), and what they and its sides say together.
+
+    `is_wide`: it goes on by the path's width on both sides.
+    """
 
     fit: PlaneFit
     blocks: FloatArray
     strength: float
+    is_wide: bool
 
 
 @dataclass(frozen=True, eq=False)
 class CloserLook:
     """`ratio` (K,): obstacle evidence of each box, at most one positive box for each thing. `evidence`: the same by
     blocks, for that box and its neighbours. `fits`: the plane found, by box. `thing` (K,): the box at which the thing
-    stands that this box shows, -1 for none.
+    stands that this box shows, -1 for none. `wide`: boxes whose plane goes on by the path's width on both sides.
     """
 
     ratio: FloatArray
     evidence: BoxEvidence
     fits: dict[int, PlaneFit]
     thing: NDArray[np.intp]
+    wide: frozenset[int]
 
 
 def look_closer(
-    current: GrayPyramid, aligned: RoadAlignment, path: PredictedPath, evidence: BoxEvidence, watched_m: Sequence[float]
+    current: GrayPyramid,
+    aligned: RoadAlignment,
+    path: PredictedPath,
+    evidence: BoxEvidence,
+    watched_m: Sequence[float],
+    certain_m: float = np.inf,
 ) -> CloserLook:
     """The evidence of the sweep, judged again wherever it speaks for an obstacle, or does not exclude one of those that
-    are `watched_m` metres ahead."""
+    are `watched_m` metres ahead. Beyond `certain_m` the path may lead past a box, so it matters how wide things are.
+    """
     swept = path_evidence(evidence)
     ratio, blocks = np.minimum(swept, 0.0), evidence.obstacle.copy()
     fits: dict[int, PlaneFit] = {}
     thing = np.full(len(ratio), -1, np.intp)
+    wide = set()
     watched = [int(np.argmin(np.abs(evidence.distance_m - distance))) for distance in watched_m]
     for run in _runs(swept > OPEN):
         if swept[run].max() < 0.0 and not any(run.start <= row < run.stop for row in watched):
             continue
         blocks[run] = np.minimum(blocks[run], 0.0)
-        found = _judged(current, aligned, path, evidence, _middle(swept, run))
+        found = _judged(current, aligned, path, evidence, _middle(swept, run), certain_m)
         if found is None:
             continue
         fit = found.fit
@@ -100,7 +114,9 @@ def look_closer(
         thing[run] = row if strength > 0.0 else -1
         ratio[row], fits[row] = strength, fit
         blocks[max(row - 1, 0) : row + 2] = found.blocks
-    return CloserLook(ratio, dataclasses.replace(evidence, obstacle=blocks), fits, thing)
+        if found.is_wide:
+            wide.add(row)
+    return CloserLook(ratio, dataclasses.replace(evidence, obstacle=blocks), fits, thing, frozenset(wide))
 
 
 def _miss(fit: PlaneFit, distance_m: FloatArray) -> FloatArray:
@@ -125,7 +141,12 @@ def _middle(swept: FloatArray, run: slice) -> int:
 
 
 def _judged(
-    current: GrayPyramid, aligned: RoadAlignment, path: PredictedPath, evidence: BoxEvidence, row: int
+    current: GrayPyramid,
+    aligned: RoadAlignment,
+    path: PredictedPath,
+    evidence: BoxEvidence,
+    row: int,
+    certain_m: float,
 ) -> _Judgement | None:
     """The upright plane near a box, against its rivals; None where there is none."""
     distance_m, width_m = float(evidence.distance_m[row]), 2.0 * path.half_width_m
@@ -147,8 +168,21 @@ def _judged(
         whole, ratio = higher
         together = float(ratio[:-1].sum())  # as in every window, without the lowest row
         if together > strength:
-            return _Judgement(described(patch, whole, road), ratio[-ROWS:], together)
-    return _Judgement(described(patch, found, road), blocks, strength)
+            found, blocks, strength = whole, ratio[-ROWS:], together
+    is_wide = False
+    if strength > 0.0 and (strength < CEILING or patch.box.distance_m > certain_m):
+        beside = [_beside(patch, found.m, rivals, width_m, side) for side in (-1, 1)]
+        is_wide = min(beside) > _BESIDE
+        strength += min(sum(max(gained, 0.0) for gained in beside), strength)
+    return _Judgement(described(patch, found, road), blocks, strength, is_wide)
+
+
+def _beside(patch: BoxPatch, m: FloatArray, rivals: Rivals, width_m: float, side: int) -> float:
+    """Log likelihood ratio of the plane m (3,) in the box to the left (-1) or right (1) of the patch's own."""
+    aside = np.array([[1.0, 0.0, side * PATCH_WIDTH], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    box = dataclasses.replace(patch.box, rays_from_patch=patch.box.rays_from_patch @ aside)
+    neighbour = BoxPatch.cut(rivals.current, patch.view, box, width_m)
+    return float(rivals.ratio(neighbour, neighbour.unexplained(m))[:-1].sum())
 
 
 def _higher(

@@ -32,7 +32,10 @@ _BEHIND = 1.3  # times as far as something confirmed: twice the gate, so it is n
 
 @dataclass
 class ObstacleTrack:
-    """A hypothesis: something stands at `position_m`, metres on the odometer (travelled plus ahead)."""
+    """A hypothesis: something stands at `position_m`, metres on the odometer (travelled plus ahead).
+
+    `is_wide`: its plane goes on by the path's width on both sides.
+    """
 
     track_id: int
     position_m: float
@@ -41,6 +44,7 @@ class ObstacleTrack:
     frames: int = 0
     is_confirmed: bool = False
     is_seen: bool = False
+    is_wide: bool = False
     fit: PlaneFit | None = None
     ground_m: tuple[float, float] | None = field(default=None)
     row: int = -1
@@ -113,11 +117,13 @@ class ObstacleTracks:
         dt_s: float,
         certain_m: float = np.inf,
         thing: NDArray[np.intp] | None = None,
+        certain_wide_m: float = np.inf,
     ) -> list[ObstacleTrack]:
         """Weigh this frame's evidence `ratio` (K,) at `distance_m` (K,); returns the tracks that a peak supports.
 
-        `certain_m`: what stands farther off is not confirmed yet, as the path may lead past it. `thing` (K,): the box
-        whose peak a box belongs to, -1 for none: tracks that stand in boxes of one peak are one thing.
+        `certain_m`: what stands farther off is not confirmed yet, as the path may lead past it; `certain_wide_m`: the
+        same of what is wide. `thing` (K,): the box whose peak a box belongs to, -1 for none: tracks that stand in boxes
+        of one peak are one thing.
         """
         share = min(1.0, dt_s / _INDEPENDENT_S)
         supported = []
@@ -151,7 +157,7 @@ class ObstacleTracks:
             supported.append(track)
         if thing is not None:
             self._absorb(odometer_m, distance_m, thing)
-        self._settle(odometer_m, certain_m)
+        self._settle(odometer_m, certain_m, certain_wide_m)
         return supported
 
     def _absorb(self, odometer_m: float, distance_m: FloatArray, thing: NDArray[np.intp]) -> None:
@@ -170,14 +176,14 @@ class ObstacleTracks:
             owner.is_confirmed = owner.is_confirmed or track.is_confirmed
         self.tracks = kept
 
-    def _settle(self, odometer_m: float, certain_m: float) -> None:
+    def _settle(self, odometer_m: float, certain_m: float, certain_wide_m: float) -> None:
         """Confirm what has enough evidence, and nothing far behind what is confirmed: it is hidden."""
         nearest_m = min((t.distance_m(odometer_m) for t in self.tracks if t.is_confirmed), default=np.inf)
-        visible_m = min(certain_m, _BEHIND * nearest_m)
         for track in self.tracks:
             track.frames += track.is_seen
             track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, CEILING))
             is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None
+            visible_m = min(certain_wide_m if track.is_wide else certain_m, _BEHIND * nearest_m)
             if is_settled and track.distance_m(odometer_m) <= visible_m:
                 track.is_confirmed = True
         self.tracks = sorted(

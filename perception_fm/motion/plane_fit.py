@@ -135,8 +135,7 @@ class BoxPatch:
 
     @property
     def half_height(self) -> float:
-        """Root mean square distance of its rows from the middle one, as a ray: a gradient of inverse depth changes it by
-        so much."""
+        """Root mean square distance of its rows from the middle one, as a ray."""
         return float(np.linalg.norm(self.rays_from_patch[:, 1])) / self.box.distance_m * len(self.now) / math.sqrt(12.0)
 
     @property

@@ -204,10 +204,15 @@ class MotionStage:
         clock.stop("sweep")
         position = self._path_in_odom(path, distances, frame.ego)
         self._obstacles.leave_path(distances, position, self._odometer_m, 2.0 * path.half_width_m)
-        looked = look_closer(pyramid, long_ago, path, evidence, self._obstacles.distances_m(self._odometer_m))
-        certain_m = _certain_m(path, distances)
-        for track in self._obstacles.update(self._odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing):
+        certain_m = _certain_m(path, distances, path.half_width_m)
+        certain_wide_m = _certain_m(path, distances, 3.0 * path.half_width_m)  # as wide again on both sides
+        watched = self._obstacles.distances_m(self._odometer_m)
+        looked = look_closer(pyramid, long_ago, path, evidence, watched, certain_m)
+        for track in self._obstacles.update(
+            self._odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing, certain_wide_m
+        ):
             self._measure(track, looked.fits.get(track.row), pyramid, aligned, path)
+            track.is_wide = track.row in looked.wide
             at_m = track.distance_m(self._odometer_m)
             track.place_m = np.array([np.interp(at_m, distances, column) for column in position.T])
         clock.stop("obstacles")
@@ -285,9 +290,9 @@ class MotionStage:
         self._verified_m = 0.0
 
 
-def _certain_m(path: PredictedPath, distances: FloatArray) -> float:
-    """How far it is sure that what stands on the path stands in the way: the path is known to half its width."""
-    is_sure = path.lateral_sigma_m(distances) <= path.half_width_m
+def _certain_m(path: PredictedPath, distances: FloatArray, half_width_m: float) -> float:
+    """How far it is sure that what stands on the path stands in the way, if it reaches so far aside of its centre."""
+    is_sure = path.lateral_sigma_m(distances) <= half_width_m
     return float(distances[is_sure].max(initial=0.0))
 
 

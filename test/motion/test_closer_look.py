@@ -1,5 +1,6 @@
 """The closer look keeps walls, puts them where they stand, and takes climbing roads for roads."""
 
+import dataclasses
 import math
 from functools import cache
 
@@ -65,6 +66,20 @@ def test_what_is_higher_than_the_box_says_more():
     low = look(make_scene(road(noise_texture(1)), wall(noise_texture(2), 42.0, height_m=2.5)))
     high = look(make_scene(road(noise_texture(1)), wall(noise_texture(2), 42.0, height_m=12.0)))
     assert high.ratio.max() > 2.0 * low.ratio.max() > 0.0
+
+
+def test_what_goes_on_beside_the_box_is_wide_and_says_more():
+    """8 m of wall fill the boxes beside the path, to 2.85 m on both sides, 2 m do not; nor does what ends 1.5 m to the
+    right, where one may pass."""
+    surfaces = {width_m: wall(noise_texture(2), 42.0, width_m=width_m, height_m=2.5) for width_m in (2.0, 8.0)}
+    narrow, broad = (look(make_scene(road(noise_texture(1)), surface)) for surface in surfaces.values())
+    left = dataclasses.replace(surfaces[8.0], origin_world_m=surfaces[8.0].origin_world_m + 2.5 * Y)
+    one_sided = look(make_scene(road(noise_texture(1)), left))
+    best = int(np.argmax(broad.ratio))
+    assert broad.wide == {best}
+    assert not narrow.wide
+    assert not one_sided.wide
+    assert broad.ratio[best] > 1.5 * narrow.ratio.max() > 0.0
 
 
 def test_what_hangs_over_the_road_makes_no_wall_of_it():

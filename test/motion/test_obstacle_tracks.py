@@ -258,6 +258,17 @@ def test_far_end_of_an_uncertain_path_is_not_confirmed():
     assert tracks.tracks[0].log_ratio > CONFIRM
 
 
+@pytest.mark.parametrize("is_wide", [True, False])
+def test_what_is_wide_is_in_the_way_where_a_narrow_thing_may_not_be(is_wide):
+    tracks = ObstacleTracks()
+    for _ in range(5):
+        tracks.predict(DT_S, 0.0)
+        for track in tracks.update(0.0, DISTANCES_M, peak(30.0, 24.0), DT_S, 20.0, certain_wide_m=40.0):
+            track.measure(plane(30.0), 0.0)
+            track.is_wide = is_wide
+    assert tracks.tracks[0].is_confirmed is is_wide
+
+
 def test_confirmed_obstacle_stays_when_the_path_becomes_uncertain():
     tracks = ObstacleTracks()
     for certain_m in (40.0, 40.0, 40.0, 10.0):

@@ -39,7 +39,7 @@ def _ends_there(*_: Any) -> None:
     """Nothing goes on above its box."""
 
 
-def _everywhere(path: PredictedPath, distances: NDArray[np.float64]) -> float:
+def _everywhere(path: PredictedPath, distances: NDArray[np.float64], half_width_m: float) -> float:
     return math.inf
 
 
