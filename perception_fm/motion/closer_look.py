@@ -35,6 +35,7 @@ from perception_fm.motion.road_alignment import RoadAlignment
 from perception_fm.motion.swept_boxes import (
     BLOCK_CLIP,
     BOX_SPACING,
+    OPEN,
     PATCH_WIDTH,
     ROWS,
     BoxEvidence,
@@ -46,7 +47,6 @@ from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 FloatArray = NDArray[np.float64]
 
-OPEN = -3.0  # log likelihood ratio from which a box is worth a closer look: below e^-3 it is seen past
 _LEAST_SLOPE_RAD = float(np.radians(45.0))
 _SLOPE_SIGMAS = 3.0
 _PLACINGS, _PLACING_ITERATIONS = 3, 3

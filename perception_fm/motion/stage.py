@@ -200,13 +200,13 @@ class MotionStage:
         farthest = max(sweep_config.max_distance_m, min(ahead_m, _FARTHEST_M))
         distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), farthest)
         long_ago = dataclasses.replace(aligned, references=report.views.references)
-        evidence = sweep_boxes(pyramid, long_ago, path, distances, sweep_config.swept_height_m)
+        watched = self._obstacles.distances_m(self._odometer_m)
+        evidence = sweep_boxes(pyramid, long_ago, path, distances, sweep_config.swept_height_m, watched)
         clock.stop("sweep")
         position = self._path_in_odom(path, distances, frame.ego)
         self._obstacles.leave_path(distances, position, self._odometer_m, 2.0 * path.half_width_m)
         certain_m = _certain_m(path, distances, path.half_width_m)
         certain_wide_m = _certain_m(path, distances, 3.0 * path.half_width_m)  # as wide again on both sides
-        watched = self._obstacles.distances_m(self._odometer_m)
         looked = look_closer(pyramid, long_ago, path, evidence, watched, certain_m)
         for track in self._obstacles.update(
             self._odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing, certain_wide_m

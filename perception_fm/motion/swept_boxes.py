@@ -11,7 +11,7 @@ whole patches uses them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from perception_fm.motion.patches import (
     COLUMNS,
     MISALIGNMENT_PX,
     NOISE_VARIANCE,
+    Stack,
     block_means,
     choose_views,
     exposed_alike,
@@ -41,9 +42,12 @@ FloatArray = NDArray[np.float64]
 BOX_SPACING = 1.06  # ratio of neighbouring distances
 ROWS = 5
 PATCH_WIDTH, PATCH_HEIGHT = COLUMNS * BLOCK_PX, ROWS * BLOCK_PX
+_SIZE = PATCH_WIDTH, PATCH_HEIGHT
+OPEN = -3.0  # log likelihood ratio from which a box is worth a closer look: below e^-3 it is seen past
 SHIFT_SIGMA_PX = 0.5  # what is left of pitch and yaw after refinement, as a shift of the whole patch
 PAST_SHARES = (0.7, 0.35)  # inverse depth of what is seen past the box; 0.5 is the effect-size gate between them
 _NEARER_SHARE = 1.15
+_WATCHED = 0.15
 BLOCK_CLIP = 6.0  # no block decides alone: a moving shadow or a specular spot is not an obstacle
 _STEADY_GROUP = 7  # boxes that share one correction: a factor of 1.5 in distance
 _STEADY_M, _STEADY_PATCH_PX = 3.0, 64  # cross-section, metres and patch pixels, that the correction is measured on
@@ -97,7 +101,7 @@ def box_geometries(
     low_m: float,
     high_m: float,
     width_m: float,
-    size: tuple[int, int] = (PATCH_WIDTH, PATCH_HEIGHT),
+    size: tuple[int, int] = _SIZE,
 ) -> tuple[FloatArray, FloatArray]:
     """Cross-sections of the path at distances (K,), upright on the road, from `low_m` to `high_m` above it.
 
@@ -150,35 +154,95 @@ def sweep_boxes(
     path: PredictedPath,
     distance_m: FloatArray,
     swept_height_m: float,
+    watched_m: Sequence[float] = (),
 ) -> BoxEvidence:
-    """Evidence for all boxes at `distance_m` (K,); `aligned` holds at least one reference."""
+    """Evidence for all boxes at `distance_m` (K,); `aligned` holds at least one reference.
+
+    What is seen past by upright planes alone is not asked about road and sky, but where there is a hypothesis,
+    `watched_m` metres ahead: it is to end as soon as it can.
+    """
     width_m = 2.0 * path.half_width_m
     roads = [aligned.road_at(float(distance)) for distance in distance_m]
     views = choose_views(aligned.references, distance_m, aligned.near.height_m, current.intrinsics[0][1, 1])
     steady = _steady_views(current, path, roads, views, distance_m)
     rays_from_patch, upright = box_geometries(distance_m, path, roads, 0.0, swept_height_m, width_m)
     levels = patch_levels(current, distance_m, width_m)
-    road = np.stack([plane.m for plane in roads])
-    plain = plane_warps(views, levels, rays_from_patch, np.stack([road, np.zeros_like(road)]))
-    shares = (1.0, _NEARER_SHARE, *PAST_SHARES)
-    turned = plane_warps(steady, levels, rays_from_patch, np.stack([*(share * upright for share in shares), road]))
-    count, size = len(distance_m), (PATCH_WIDTH, PATCH_HEIGHT)
-    observed = np.empty((count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
-    predicted = np.empty((len(turned) + len(plain), count, PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
+    now = np.empty((len(distance_m), PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
     for index, level in enumerate(levels):
-        sample(current.levels[level], current.intrinsics[level] @ rays_from_patch[index], size, observed[index])
-        reference = views[index].pyramid.levels[level]
-        is_same = steady[index] is views[index]
-        for row in range(len(turned)):
-            if not (is_same and row == len(turned) - 1):
-                sample(reference, turned[row, index], size, predicted[row, index])
-        for row in range(len(plain)):
-            sample(reference, plain[row, index], size, predicted[len(turned) + row, index])
-        if is_same:
-            predicted[len(turned) - 1, index] = predicted[len(turned), index]
+        sample(current.levels[level], current.intrinsics[level] @ rays_from_patch[index], _SIZE, now[index])
     independent = independent_pixels(current, distance_m, width_m / COLUMNS, swept_height_m / ROWS)
-    ratio = _compare(observed, predicted, independent, patch_per_pixel(current, distance_m, width_m))
-    return BoxEvidence(distance_m, ratio, tuple(steady), swept_height_m)
+    boxes = _Boxes.cut(now, independent, patch_per_pixel(current, distance_m, width_m))
+    shares = (1.0, _NEARER_SHARE, *PAST_SHARES[:1])
+    standing = _predicted(steady, levels, rays_from_patch, np.stack([share * upright for share in shares]))
+    own, *rivals = boxes.unexplained(standing)
+    least = np.min(rivals, axis=0)
+    is_watched = np.abs(np.subtract.outer(distance_m, watched_m)) <= _WATCHED * distance_m[:, None]
+    left = np.flatnonzero((_in_path(boxes.ratio(least, own)) > OPEN) | is_watched.any(axis=1))
+    if len(left):
+        road = np.stack([roads[row].m for row in left])
+        behind = [share * upright[left] for share in PAST_SHARES[1:]]
+        cuts, rays, scales = boxes.rows(left), rays_from_patch[left], levels[left]
+        turned, plain = ([some[row] for row in left] for some in (steady, views))
+        more = [
+            cuts.unexplained(_predicted(turned, scales, rays, np.stack([*behind, road]))),
+            cuts.unexplained(_predicted(plain, scales, rays, np.stack([road, np.zeros_like(road)]))),
+        ]
+        least[left] = np.minimum(least[left], np.concatenate(more).min(axis=0))
+    return BoxEvidence(distance_m, boxes.ratio(least, own), tuple(steady), swept_height_m)
+
+
+def _predicted(
+    views: Sequence[ReferenceView], levels: NDArray[np.intp], rays_from_patch: FloatArray, planes: FloatArray
+) -> NDArray[np.uint8]:
+    """Patches (M, K, H, W) as the view of each box (K) shows them if they lie on its planes (M, K, 3)."""
+    warps = plane_warps(views, levels, rays_from_patch, planes)
+    predicted = np.empty((*warps.shape[:2], PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
+    for index, level in enumerate(levels):
+        image = views[index].pyramid.levels[level]
+        for row in range(len(warps)):
+            sample(image, warps[row, index], _SIZE, predicted[row, index])
+    return predicted
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """Patches of the current frame (K, H, W), less their means, with gradients `dx`, `dy`.
+
+    `floor` (K, ROWS, COLUMNS): the variance that stays where all is right. `shift_sigma` (K,) in patch pixels,
+    `independent` (K,) pixels of a block.
+    """
+
+    observed: Stack
+    dx: Stack
+    dy: Stack
+    floor: FloatArray
+    shift_sigma: FloatArray
+    independent: FloatArray
+
+    @staticmethod
+    def cut(now: NDArray[np.uint8], independent: FloatArray, per_pixel: FloatArray) -> _Boxes:
+        """Of patches (K, H, W) with so many patch pixels per image pixel (K,)."""
+        observed = now.astype(np.float32)
+        observed -= observed.mean(axis=(1, 2), keepdims=True)
+        dx, dy = gradients(observed)
+        misaligned = (MISALIGNMENT_PX * per_pixel[:, None, None]) ** 2 * block_means(dx * dx + dy * dy)
+        return _Boxes(observed, dx, dy, NOISE_VARIANCE + misaligned, SHIFT_SIGMA_PX * per_pixel, independent)
+
+    def rows(self, rows: NDArray[np.intp]) -> _Boxes:
+        """Some of them."""
+        return _Boxes(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    def unexplained(self, predicted: NDArray[np.uint8]) -> FloatArray:
+        """Mean squares (M, K, ROWS, COLUMNS) that predictions (M, K, H, W) leave, and the floor under them."""
+        error = exposed_alike(predicted.astype(np.float32), self.observed)
+        error -= self.observed
+        left = remove_shift(self.dx, self.dy, error, self.shift_sigma)
+        return np.asarray(block_means(np.square(left, out=left)) + self.floor)
+
+    def ratio(self, rival: FloatArray, own: FloatArray) -> FloatArray:
+        """Log likelihood ratios (K, ROWS, COLUMNS) from what a rival and an own hypothesis leave."""
+        ratio = 0.5 * self.independent[:, None, None] * np.log(rival / own)
+        return np.asarray(np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP), dtype=np.float64)
 
 
 def _steady_views(
@@ -230,29 +294,17 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
     return turned if gain < _STEADY_GAIN else view
 
 
-def _compare(
-    now: NDArray[np.uint8], predicted: NDArray[np.uint8], independent: FloatArray, per_pixel: FloatArray
-) -> FloatArray:
-    """Log likelihood ratios (K, ROWS, COLUMNS) of the first hypothesis, upright, against the best of its rivals."""
-    observed = now.astype(np.float32)
-    observed -= observed.mean(axis=(1, 2), keepdims=True)
-    error = exposed_alike(predicted.astype(np.float32), observed)
-    error -= observed
-    dx, dy = gradients(observed)
-    left = remove_shift(dx, dy, error, SHIFT_SIGMA_PX * per_pixel)
-    residual = block_means(np.square(left, out=left))
-    floor = NOISE_VARIANCE + (MISALIGNMENT_PX * per_pixel[:, None, None]) ** 2 * block_means(dx * dx + dy * dy)
-    noisy = residual + floor
-    ratio = 0.5 * independent[:, None, None] * np.log(noisy[1:].min(axis=0) / noisy[0])
-    return np.asarray(np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP), dtype=np.float64)
-
-
 def path_evidence(evidence: BoxEvidence) -> FloatArray:
     """Strongest obstacle evidence (K,) of any window in the cross-section: whole path, half of it, or low barrier.
 
     The lowest blocks are left out: kerbs and speed bumps are driven over, and the road itself is there.
     """
-    windows = [evidence.obstacle[:, rows, columns].sum(axis=(1, 2)) for rows, columns in _WINDOWS]
+    return _in_path(evidence.obstacle)
+
+
+def _in_path(blocks: FloatArray) -> FloatArray:
+    """`path_evidence` of blocks (K, ROWS, COLUMNS)."""
+    windows = [blocks[:, rows, columns].sum(axis=(1, 2)) for rows, columns in _WINDOWS]
     return np.asarray(np.max(windows, axis=0))
 
 

@@ -8,6 +8,7 @@ rays, so one product takes it to pixels of either frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -61,7 +62,7 @@ class ReferenceView:
 
 
 def plane_warps(
-    views: list[ReferenceView], levels: NDArray[np.intp], rays_from_patch: FloatArray, planes: FloatArray
+    views: Sequence[ReferenceView], levels: NDArray[np.intp], rays_from_patch: FloatArray, planes: FloatArray
 ) -> FloatArray:
     """`ReferenceView.pixels_from_patch` for M hypotheses of K patches at once: (M, K, 3, 3).
 
