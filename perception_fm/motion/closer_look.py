@@ -198,12 +198,14 @@ def _higher(
     if (current.intrinsics[0] @ over.rays_from_patch)[1, 2] < 0.0:
         return None  # not all of it is in the picture
     tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=ROWS)
-    start = align(tall, found.m, upright_sigma(tall)) or found  # from far off the box alone says little of the slope
-    above = rivals.rows_that_show(over, start.m)
+    whole = align(tall, found.m, upright_sigma(tall))  # from far off the box alone says little of the slope
+    start = (whole or found).m
+    above = rivals.rows_that_show(over, start)
     if not above:
         return None
-    tall = tall if above == ROWS else BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
-    whole = align(tall, start.m, upright_sigma(tall))
+    if above < ROWS:
+        tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
+        whole = align(tall, start, upright_sigma(tall))
     return None if whole is None else (whole, rivals.ratio(tall, whole.residual))
 
 

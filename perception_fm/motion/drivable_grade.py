@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.patches import remove_shift
+from perception_fm.motion.patches import exposed_alike, remove_shift
 from perception_fm.motion.plane_fit import BoxPatch, align
 
 FloatArray = NDArray[np.float64]
@@ -37,8 +37,8 @@ def most_like_grade(patch: BoxPatch, road: PlaneEstimate) -> FloatArray:
     planes = grades(road, patch.box.upright, patch.box.distance_m, _sag_m(patch))
     if not planes:
         return road.m
-    before = np.stack([patch.before(m, np.zeros(2)) for m in planes])
-    error = np.asarray(before - patch.now, np.float32)[:, None]
+    now = patch.now.astype(np.float32)
+    error = exposed_alike(patch.sampled(np.stack(planes)).astype(np.float32), now)[:, None] - now
     dx, dy = (np.asarray(gradient, np.float32)[None] for gradient in (patch.gx, patch.gy))
     left = remove_shift(dx, dy, error, np.array([patch.shift_sigma]))
     return planes[int(np.argmin(np.einsum("mkij,mkij->m", left, left)))]

@@ -27,7 +27,7 @@ from perception_fm.motion.patches import (
     patch_level,
 )
 from perception_fm.motion.swept_boxes import PATCH_WIDTH, ROWS, SHIFT_SIGMA_PX, BoxGeometry
-from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
+from perception_fm.motion.warp import GrayPyramid, ReferenceView, plane_warps, sample
 
 FloatArray = NDArray[np.float64]
 
@@ -151,6 +151,15 @@ class BoxPatch:
         size = (self.now.shape[1], self.now.shape[0])
         patch = sample(self.view.pyramid.levels[self.level], warp, size).astype(np.float64)
         return alike(patch, self._power)
+
+    def sampled(self, planes: FloatArray) -> NDArray[np.uint8]:
+        """The patches (M, H, W) as the earlier view shows them if they lie on planes (M, 3)."""
+        warps = plane_warps([self.view], np.array([self.level]), self.rays_from_patch[None], planes[:, None])
+        patches = np.empty((len(planes), *self.now.shape), np.uint8)
+        size = (self.now.shape[1], self.now.shape[0])
+        for warp, patch in zip(warps[:, 0], patches):
+            sample(self.view.pyramid.levels[self.level], warp, size, patch)
+        return patches
 
     @cached_property
     def _power(self) -> float:
