@@ -66,13 +66,11 @@ def rotate_rays(rays: FloatArray, rotation: FloatArray) -> FloatArray:
     return np.asarray(turned[:, :2] / turned[:, 2:])
 
 
-def _rotational_flow(rays: FloatArray) -> FloatArray:
-    """Derivative (N, 2, 3) of a ray with respect to a small rotation vector (about x, y, z) of its point."""
-    x, y = rays[:, 0], rays[:, 1]
-    rows = np.empty((len(rays), 2, 3))
-    rows[:, 0, 0], rows[:, 0, 1], rows[:, 0, 2] = -x * y, 1.0 + x * x, -y
-    rows[:, 1, 0], rows[:, 1, 1], rows[:, 1, 2] = -(1.0 + y * y), x * y, x
-    return rows
+def _derivatives(rays: FloatArray, direction: FloatArray, expansion: FloatArray) -> FloatArray:
+    """Of the flow along `direction` (N, 2) with respect to a small rotation about x, y, z, and to the focus: (5, N)."""
+    (x, y), (u, v) = rays.T, direction.T
+    swing = u * x + v * y
+    return np.stack([-(v + y * swing), u + x * swing, v * x - u * y, -expansion * u, -expansion * v])
 
 
 def refine_motion(
@@ -97,12 +95,11 @@ def refine_motion(
         usable = lever > _MIN_LEVER * sigma
         if np.count_nonzero(usable) >= 8:
             sigma = max(sigma_floor, _MAD_TO_SIGMA * median(np.abs(residual[usable])))
-        rows = np.empty((len(p), 5))
-        rows[:, :3] = np.einsum("ij,ijk->ik", across, _rotational_flow(p))
-        rows[:, 3:] = -expansion[:, None] * across
+        rows = _derivatives(p, across, expansion)
         weights = usable / (sigma**2 * (1.0 + (residual / (2.0 * sigma)) ** 2))
-        normal = rows.T @ (weights[:, None] * rows) + np.diag(weight_prior)
-        step = np.linalg.solve(normal, rows.T @ (weights * residual) - weight_prior * drift)
+        weighted = rows * weights
+        normal = weighted @ rows.T + np.diag(weight_prior)
+        step = np.linalg.solve(normal, weighted @ residual - weight_prior * drift)
         drift = drift + step
         rotation = cv2.Rodrigues(step[:3])[0] @ rotation
         focus = focus + step[3:]
@@ -113,10 +110,8 @@ def refine_motion(
     arm, lever = _lever(p, focus)
     flow = current - p
     expansion = np.einsum("ij,ij->i", flow, arm) / np.maximum(lever, 1e-9)
-    radial_rows = np.empty((len(p), 5))
-    radial_rows[:, :3] = np.einsum("ij,ijk->ik", arm, _rotational_flow(p))
-    radial_rows[:, 3:] = -expansion[:, None] * arm
-    variance = sigma**2 + np.einsum("ij,jk,ik->i", radial_rows, covariance, radial_rows)
+    radial = _derivatives(p, arm, expansion)
+    variance = sigma**2 + np.einsum("ji,ji->i", radial, covariance @ radial)
     with np.errstate(divide="ignore"):
         expansion_sigma = np.where(lever > _MIN_LEVER * sigma, np.sqrt(variance) / lever, np.inf)
     across = np.stack([-arm[:, 1], arm[:, 0]], axis=1)

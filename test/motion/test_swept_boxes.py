@@ -24,6 +24,7 @@ from perception_fm.motion.obstacle_tracks import CONFIRM
 from perception_fm.motion.swept_boxes import (
     BOX_SPACING,
     COLUMNS,
+    OPEN,
     PATCH_HEIGHT,
     PATCH_WIDTH,
     ROWS,
@@ -43,9 +44,10 @@ DISTANCES_M = box_distances(5.0, 100.0)
 PEAK_SHARES = (0.89, 1.05)
 
 
-def sweep(scene, x_m: float, views=None) -> BoxEvidence:
+def sweep(scene, x_m: float, views=None, watched_m=()) -> BoxEvidence:
     references = scene.views(x_m) if views is None else views
-    return sweep_boxes(scene.pyramid(x_m), scene.aligned(*references), scene.path, DISTANCES_M, SWEPT_HEIGHT_M)
+    aligned = scene.aligned(*references)
+    return sweep_boxes(scene.pyramid(x_m), aligned, scene.path, DISTANCES_M, SWEPT_HEIGHT_M, watched_m)
 
 
 def evidence_near(ratio: np.ndarray, distance_m: float, share: float = 0.06) -> np.ndarray:
@@ -125,8 +127,11 @@ def test_evidence_follows_the_wall(distance_m):
 @pytest.mark.parametrize("x_m", [0.0, 7.0, 15.0])
 def test_free_road_gives_no_obstacle(x_m):
     ratio = path_evidence(sweep(free_road(), x_m))
+    asked = path_evidence(sweep(free_road(), x_m, watched_m=DISTANCES_M))
     assert ratio.max() < 1.0  # nowhere worth a second look (a track starts from 3)
-    assert (ratio[DISTANCES_M < 25.0] < -CONFIRM / 2.0).all()
+    assert (ratio[DISTANCES_M < 25.0] < OPEN).all()
+    assert (asked <= ratio).all()
+    assert (asked[DISTANCES_M < 25.0] < -CONFIRM / 2.0).all()  # a hypothesis there ends within a frame or two
 
 
 def test_road_without_texture_is_no_obstacle():
