@@ -198,14 +198,12 @@ def _higher(
     if (current.intrinsics[0] @ over.rays_from_patch)[1, 2] < 0.0:
         return None  # not all of it is in the picture
     tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=ROWS)
-    whole = align(tall, found.m, upright_sigma(tall))  # from far off the box alone says little of the slope
-    start = (whole or found).m
+    start = (align(tall, found.m, upright_sigma(tall)) or found).m  # from far off the box says little of the slope
     above = rivals.rows_that_show(over, start)
     if not above:
         return None
-    if above < ROWS:
-        tall = BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
-        whole = align(tall, start, upright_sigma(tall))
+    tall = tall if above == ROWS else BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
+    whole = align(tall, start, upright_sigma(tall))
     return None if whole is None else (whole, rivals.ratio(tall, whole.residual))
 
 

@@ -27,6 +27,7 @@ _BOX_SHARE = 0.06  # of the distance: what the boxes themselves leave open
 _PROCESS_SIGMA_M_PER_SQRT_S = 0.3  # odometry drift and a plane that is not quite one
 _MODEL_SHARE = 0.02  # speed and focal length are known to about this; it does not average out
 _MIN_FIT_CORRELATION = 0.5
+_KNOWN_SHARE = 0.05  # of the distance: two sigmas are a tenth
 _BEHIND = 1.3  # times as far as something confirmed: twice the gate, so it is not the same thing, misplaced
 
 
@@ -182,7 +183,8 @@ class ObstacleTracks:
         for track in self.tracks:
             track.frames += track.is_seen
             track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, CEILING))
-            is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.fit is not None
+            is_known = track.variance_m2 <= (_KNOWN_SHARE * track.distance_m(odometer_m)) ** 2
+            is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and is_known
             visible_m = min(certain_wide_m if track.is_wide else certain_m, _BEHIND * nearest_m)
             if is_settled and track.distance_m(odometer_m) <= visible_m:
                 track.is_confirmed = True

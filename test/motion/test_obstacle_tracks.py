@@ -1,5 +1,6 @@
 """The sequential test on planes fixed to the world: when it confirms, when it lets go, where it puts them."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -256,6 +257,17 @@ def test_far_end_of_an_uncertain_path_is_not_confirmed():
             track.measure(plane(30.0), 0.0)
         assert tracks.tracks[0].is_confirmed is expected
     assert tracks.tracks[0].log_ratio > CONFIRM
+
+
+def test_what_is_not_known_to_a_twentieth_of_its_distance_is_not_confirmed_yet():
+    tracks = ObstacleTracks()
+    rough = dataclasses.replace(plane(30.0), alignment_sigma_m=4.0)
+    for fit, expected in ((rough, False), (rough, False), (rough, False), (rough, False), (plane(30.0), True)):
+        tracks.predict(DT_S, 0.0)
+        for track in tracks.update(0.0, DISTANCES_M, peak(30.0, 24.0), DT_S):
+            track.measure(fit, 0.0)
+        tracks.update(0.0, DISTANCES_M, peak(30.0, 24.0), 0.0)
+        assert tracks.tracks[0].is_confirmed is expected
 
 
 @pytest.mark.parametrize("is_wide", [True, False])
