@@ -105,7 +105,7 @@ def look_closer(
         if found is None:
             continue
         fit = found.fit
-        row = int(np.argmin(np.abs(np.log(evidence.distance_m / fit.depth_m))))
+        row = _box_at(evidence, fit.depth_m)
         strength = min(found.strength, 0.0) if is_lying(fit) else found.strength
         if row in fits and strength <= ratio[row]:
             continue
@@ -117,6 +117,11 @@ def look_closer(
         if found.is_wide:
             wide.add(row)
     return CloserLook(ratio, dataclasses.replace(evidence, obstacle=blocks), fits, thing, frozenset(wide))
+
+
+def _box_at(evidence: BoxEvidence, distance_m: float) -> int:
+    """The box that is nearest to a distance."""
+    return int(np.argmin(np.abs(np.log(evidence.distance_m / distance_m))))
 
 
 def _miss(fit: PlaneFit, distance_m: FloatArray) -> FloatArray:
@@ -155,6 +160,13 @@ def _judged(
     placed = _placed(current, evidence.views[row], path, road, distance_m, evidence.swept_height_m, window)
     if placed is None:
         return None
+    stands_m = 1.0 / float(placed[1].m @ placed[0].centre)
+    nearer = evidence.views[_box_at(evidence, stands_m)]
+    if nearer.window_s < evidence.views[row].window_s:  # where it stands, it has grown by too much for that window
+        distance_m = stands_m
+        placed = _placed(current, nearer, path, road, distance_m, evidence.swept_height_m, window)
+        if placed is None:
+            return None
     patch, found, (rows, columns) = placed
     focal_px = current.intrinsics[0][1, 1]
     (plain,) = choose_views(aligned.references, np.array([distance_m]), aligned.near.height_m, focal_px)

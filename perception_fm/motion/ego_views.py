@@ -36,8 +36,9 @@ _FOCUS_DRIFT_SIGMA = float(np.radians(0.03))
 
 @dataclass(frozen=True, eq=False)
 class EgoViews:
-    """References from the shortest window to the longest (none at standstill). `focus` (2,), a ray, and `sigma_px`, of
-    one coordinate of a track, are those of the longest window up to about half a second.
+    """References from the shortest window to the longest (none at standstill). `focus` (2,), a ray, `sigma_px`, of one
+    coordinate of a track, and `yaw_slip_rps`, how much faster to the left the tracks turn than odometry says, are those
+    of the longest window up to about half a second.
 
     `expansion`, `expansion_sigma` describe all live tracks over the longest window up to about half a second that each
     survived; `rays` (N, 2) and `rays_reference` (N, 2), `window_s` (N,), `reference_index` (N,).
@@ -53,6 +54,7 @@ class EgoViews:
     window_s: FloatArray
     reference_index: NDArray[np.intp]
     sigma_px: float
+    yaw_slip_rps: float = 0.0
 
     @property
     def recent(self) -> tuple[ReferenceView, ...]:
@@ -110,7 +112,7 @@ class EgoMotionStage:
         k = pyramid.intrinsics[0]
         gather = _Gather(len(pixels))
         references: list[ReferenceView] = []
-        recent, innovation = None, np.zeros(2)
+        recent, innovation, yaw_slip_rps = None, np.zeros(2), 0.0
         seen: set[int] = set()
         for window_s in self._windows_s:
             stamp = self._tracker.reference_stamp(window_s)
@@ -139,6 +141,8 @@ class EgoMotionStage:
                 recent = motion
                 gather.add(tracks.slots[static], before, motion, span_s, len(references) - 1)
                 innovation = motion.focus - focus_prior
+                turned, told = (_yaw_rad(one, base_from_camera) for one in (motion.rotation, prior.rotation))
+                yaw_slip_rps = (turned - told) / span_s
         if recent is not None:
             self._learn_focus(innovation, abs(recent.travel_m))
         known = np.flatnonzero(gather.window_s > 0.0)
@@ -153,6 +157,7 @@ class EgoMotionStage:
             window_s=gather.window_s[known],
             reference_index=gather.reference_index[known],
             sigma_px=max(_SIGMA_FLOOR_PX, recent.sigma * float(k[0, 0]) if recent is not None else 1.0),
+            yaw_slip_rps=yaw_slip_rps,
         )
 
     def _prior(
@@ -171,8 +176,7 @@ class EgoMotionStage:
         if pose is not None and past.odom_from_camera is not None:
             current_from_past = pose.inverse() @ past.odom_from_camera
             rotation, rate = current_from_past.rotation, _ODOMETRY_RATE_RAD
-            base_turn = base_from_camera.rotation @ rotation.T @ base_from_camera.rotation.T
-            yaw = float(np.arctan2(base_turn[1, 0], base_turn[0, 0]))
+            yaw = _yaw_rad(rotation, base_from_camera)
             if has_translation and past.has_translation:
                 path_m = -float(base_from_camera.rotation[0] @ current_from_past.translation_m)
         if not path_m >= MIN_TRAVEL_M:
@@ -190,6 +194,12 @@ class EgoMotionStage:
         gain = self._bias_sigma**2 / (self._bias_sigma**2 + noise**2)
         self._bias = self._bias + gain * innovation
         self._bias_sigma = float(np.sqrt((1.0 - gain) * self._bias_sigma**2 + _FOCUS_DRIFT_SIGMA**2))
+
+
+def _yaw_rad(current_from_past: FloatArray, base_from_camera: RigidTransform) -> float:
+    """How far left the vehicle turned, from the camera's rotation (3, 3)."""
+    turn = base_from_camera.rotation @ current_from_past.T @ base_from_camera.rotation.T
+    return float(np.arctan2(turn[1, 0], turn[0, 0]))
 
 
 def _stands_still(tracks: TrackWindow) -> bool:

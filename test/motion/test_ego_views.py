@@ -54,6 +54,17 @@ def test_one_reference_per_window_with_its_travel(cruise):
         assert Rotation.from_matrix(view.rotation).magnitude() < math.radians(0.05)
 
 
+@pytest.mark.parametrize("turn_rps", [math.radians(1.0), -math.radians(1.0)])
+def test_yaw_that_odometry_adds_is_seen(images, turn_rps):
+    """The camera drives straight on; odometry believes that it turns by a degree a second."""
+    egos = []
+    for number in range(8):
+        turn = Rotation.from_euler("z", turn_rps * 0.1 * number).as_matrix()
+        pose = RigidTransform(turn, np.array([number * STEP_M, 0.0, 0.0]))
+        egos.append(EgoState(number * STEP_NS, pose, SPEED_MPS, turn_rps, True))
+    assert drive(images, egos).yaw_slip_rps == pytest.approx(-turn_rps, abs=math.radians(0.1))
+
+
 def test_tracks_are_told_over_half_a_second_at_most(cruise):
     assert set(np.round(cruise.window_s, 3)) <= {0.1, 0.2, 0.5}
 
