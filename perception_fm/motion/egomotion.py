@@ -60,17 +60,49 @@ class RelativeMotion:
     residual: FloatArray
 
 
-def rotate_rays(rays: FloatArray, rotation: FloatArray) -> FloatArray:
-    """Rays (N, 2) seen after the rotation `rotation` = target_from_source."""
-    turned = rays @ rotation[:, :2].T + rotation[:, 2]
-    return np.asarray(turned[:, :2] / turned[:, 2:])
+@dataclass(frozen=True, eq=False)
+class _Flow:
+    """Tracks by components (2, N): `rays` before, turned as the camera did, and what is left of their motion in
+    directions away from the focus of expansion, `radial`, at distances `lever` (N,) from it."""
 
+    rays: FloatArray
+    radial: FloatArray
+    lever: FloatArray
+    motion: FloatArray
 
-def _derivatives(rays: FloatArray, direction: FloatArray, expansion: FloatArray) -> FloatArray:
-    """Of the flow along `direction` (N, 2) with respect to a small rotation about x, y, z, and to the focus: (5, N)."""
-    (x, y), (u, v) = rays.T, direction.T
-    swing = u * x + v * y
-    return np.stack([-(v + y * swing), u + x * swing, v * x - u * y, -expansion * u, -expansion * v])
+    @staticmethod
+    def of(before: FloatArray, now: FloatArray, rotation: FloatArray, focus: FloatArray) -> _Flow:
+        """Of rays (2, N) before and now."""
+        turned = rotation[:, :2] @ before + rotation[:, 2:]
+        rays = turned[:2] / turned[2]
+        arm = rays - focus[:, None]
+        lever = np.sqrt(arm[0] * arm[0] + arm[1] * arm[1])
+        return _Flow(rays, arm / np.maximum(lever, 1e-12), lever, now - rays)
+
+    @property
+    def away(self) -> FloatArray:
+        """How far (N,) they moved away from the focus."""
+        return np.asarray(self.motion[0] * self.radial[0] + self.motion[1] * self.radial[1])
+
+    @property
+    def across(self) -> FloatArray:
+        """How far (N,) they moved across that direction."""
+        return np.asarray(self.motion[1] * self.radial[0] - self.motion[0] * self.radial[1])
+
+    @property
+    def expansion(self) -> FloatArray:
+        """e (N,)."""
+        return np.asarray(self.away / np.maximum(self.lever, 1e-9))
+
+    def derivatives(self, u: FloatArray, v: FloatArray, expansion: FloatArray) -> FloatArray:
+        """Of the motion along (u, v), each (N,), with respect to a small rotation about x, y, z, and to the focus:
+        (5, N)."""
+        x, y = self.rays
+        swing = u * x + v * y
+        rows = np.empty((5, len(u)))
+        rows[0], rows[1], rows[2] = -(v + y * swing), u + x * swing, v * x - u * y
+        rows[3], rows[4] = -expansion * u, -expansion * v
+        return rows
 
 
 def refine_motion(
@@ -84,21 +116,18 @@ def refine_motion(
     weight_prior = np.concatenate([1.0 / prior.rotation_sigma_rad**2, np.full(2, 1.0 / prior.focus_sigma**2)])
     drift = np.zeros(5)  # posterior minus prior: rotation vector, focus
     sigma = 3.0 * sigma_floor
-    normal = np.diag(weight_prior)
+    held = normal = np.diag(weight_prior)
+    before, now = np.ascontiguousarray(reference.T), np.ascontiguousarray(current.T)
     for _ in range(_ITERATIONS):
-        p = rotate_rays(reference, rotation)
-        arm, lever = _lever(p, focus)
-        across = np.stack([-arm[:, 1], arm[:, 0]], axis=1)
-        flow = current - p
-        expansion = np.einsum("ij,ij->i", flow, arm) / np.maximum(lever, 1e-9)
-        residual = np.einsum("ij,ij->i", flow, across)
-        usable = lever > _MIN_LEVER * sigma
+        flow = _Flow.of(before, now, rotation, focus)
+        residual = flow.across
+        usable = flow.lever > _MIN_LEVER * sigma
         if np.count_nonzero(usable) >= 8:
             sigma = max(sigma_floor, _MAD_TO_SIGMA * median(np.abs(residual[usable])))
-        rows = _derivatives(p, across, expansion)
+        rows = flow.derivatives(-flow.radial[1], flow.radial[0], flow.expansion)
         weights = usable / (sigma**2 * (1.0 + (residual / (2.0 * sigma)) ** 2))
         weighted = rows * weights
-        normal = weighted @ rows.T + np.diag(weight_prior)
+        normal = weighted @ rows.T + held
         step = np.linalg.solve(normal, weighted @ residual - weight_prior * drift)
         drift = drift + step
         rotation = cv2.Rodrigues(step[:3])[0] @ rotation
@@ -106,18 +135,14 @@ def refine_motion(
         if np.abs(step).max() < 1e-5:  # a hundredth of a pixel at f = 1000 px
             break
     covariance = np.linalg.inv(normal)
-    p = rotate_rays(reference, rotation)
-    arm, lever = _lever(p, focus)
-    flow = current - p
-    expansion = np.einsum("ij,ij->i", flow, arm) / np.maximum(lever, 1e-9)
-    radial = _derivatives(p, arm, expansion)
-    variance = sigma**2 + np.einsum("ji,ji->i", radial, covariance @ radial)
+    flow = _Flow.of(before, now, rotation, focus)
+    expansion = flow.expansion
+    rows = flow.derivatives(flow.radial[0], flow.radial[1], expansion)
+    variance = sigma**2 + np.einsum("ji,ji->i", rows, covariance @ rows)
     with np.errstate(divide="ignore"):
-        expansion_sigma = np.where(lever > _MIN_LEVER * sigma, np.sqrt(variance) / lever, np.inf)
-    across = np.stack([-arm[:, 1], arm[:, 0]], axis=1)
-    residual = np.einsum("ij,ij->i", flow, across) / sigma
+        expansion_sigma = np.where(flow.lever > _MIN_LEVER * sigma, np.sqrt(variance) / flow.lever, np.inf)
     return RelativeMotion(
-        rotation, focus, prior.travel_m, sigma, covariance, expansion, expansion_sigma, residual
+        rotation, focus, prior.travel_m, sigma, covariance, expansion, expansion_sigma, flow.across / sigma
     )
 
 
@@ -130,16 +155,7 @@ def is_above_ground(
     the road does. A corner on the edge of a lane line hardly does: it slides along the line, which leads to the focus
     of expansion and looks alike everywhere, and follows how the vehicle moves sideways.
     """
-    p = rotate_rays(reference, prior.rotation)
-    arm, lever = _lever(p, prior.focus)
-    moved = np.einsum("ij,ij->i", current - p, arm)
-    with_road = prior.travel_m * (current @ road_m[:2] + road_m[2]) * lever
+    flow = _Flow.of(reference.T, current.T, prior.rotation, prior.focus)
+    with_road = prior.travel_m * (current @ road_m[:2] + road_m[2]) * flow.lever
     slack = _GROUND_SIGMAS * float(np.hypot(prior.rotation_sigma_rad[0], prior.focus_sigma))
-    return np.asarray(moved > _GROUND_SHARE * with_road - slack)
-
-
-def _lever(rays: FloatArray, focus: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Unit radial directions (N, 2) and distances (N,) from the focus of expansion."""
-    arm = rays - focus
-    lever = np.linalg.norm(arm, axis=1)
-    return arm / np.maximum(lever, 1e-12)[:, None], lever
+    return np.asarray(flow.away > _GROUND_SHARE * with_road - slack)

@@ -96,4 +96,4 @@ def _whiteness(residual: FloatArray) -> float:
     across = (float(np.mean(centred[:, 1:] * centred[:, :-1])) / variance) ** 2
     down = (float(np.mean(centred[1:] * centred[:-1])) / variance) ** 2
     share = CORRELATED_PIXELS * (1.0 - across) * (1.0 - down) / ((1.0 + across) * (1.0 + down))
-    return float(np.clip(share, _LEAST_WHITENESS, 1.0))
+    return min(max(share, _LEAST_WHITENESS), 1.0)

@@ -7,6 +7,7 @@ extra warps with rho scaled up and down give the exact derivative, and Gauss-New
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -94,7 +95,7 @@ def _align(
     now -= now.mean()
     information = np.linalg.inv(prior.covariance)
     model = tilt_covariance(prior.m, _MODEL_ANGLE_RAD, _MODEL_HEIGHT_SHARE)
-    m, normal, correlation = prior.m, information, 0.0
+    m, normal, correlation, spread = prior.m, information, 0.0, 0.0
     for _ in range(_ITERATIONS):
         before, up, down = (
             _pixels(
@@ -106,7 +107,8 @@ def _align(
         before -= before.mean()
         residual = now - before
         correlation = float(now @ before / np.sqrt((now @ now) * (before @ before) + 1e-9))
-        noise = float(np.hypot(_NOISE_GRAY, 1.4826 * median(np.abs(residual))))
+        spread = median(np.abs(residual))
+        noise = float(np.hypot(_NOISE_GRAY, 1.4826 * spread))
         design = ((up - down) / (2.0 * _STEP * np.maximum(rays @ m, 1e-6)))[:, None] * rays
         weights = 1.0 / (_CORRELATED_PIXELS * noise**2 * (1.0 + (residual / (3.0 * noise)) ** 2) ** 2)
         # The alignment alone, loosened by how far a real road is from a plane, then weighed against the prior.
@@ -123,7 +125,7 @@ def _align(
     still = view.pixels_from_patch(rays_from_patch, np.zeros(3), level)
     unmoved = _pixels(sample(view.pyramid.levels[level], still, size), inside)
     left = now - unmoved + unmoved.mean()
-    if median(np.abs(left)) <= median(np.abs(residual)):
+    if median(np.abs(left)) <= spread:
         return prior  # drops on the windscreen, or a picture that does not move
     return PlaneEstimate(m, np.linalg.inv(normal), True)
 
@@ -144,16 +146,14 @@ def road_patch(
     height0, width0 = current.levels[0].shape
     if far_m < 0.99 * _MIN_SPAN * near_m:
         return None
-    corners = np.array(
-        [_ray_on_road(road, path, depth, side) for depth, side in ((far_m, -1), (far_m, 1), (near_m, 1), (near_m, -1))]
-    )
+    corners = _corners(road, path, near_m, far_m)
     k = current.intrinsics[0]
     pixels = corners * (k[0, 0], k[1, 1]) + (k[0, 2], k[1, 2])
     low = np.maximum(np.floor(pixels.min(axis=0)), 0).astype(int)
     high = np.minimum(np.ceil(pixels.max(axis=0)), (width0 - 1, height0 - 1)).astype(int)
     if (high - low < 10).any():
         return None
-    level = int(np.clip(np.ceil(np.log2((high[0] - low[0]) / _MAX_WIDTH_PX)), 0, LEVELS - 1))
+    level = min(max(math.ceil(math.log2((high[0] - low[0]) / _MAX_WIDTH_PX)), 0), LEVELS - 1)
     scale = 2.0**level
     low, size = np.floor(low / scale).astype(int), ((high - low) / scale).astype(int)
     mask = np.zeros((size[1], size[0]), np.uint8)
@@ -170,10 +170,11 @@ def road_patch(
     return level, offset, (int(size[0]), int(size[1])), inside, rays
 
 
-def _ray_on_road(road: PlaneEstimate, path: PredictedPath, depth_m: float, side: int) -> tuple[float, float]:
-    """Ray (x, y) of the road point at optical depth `depth_m`, half the patch's width beside the path."""
-    x = (float(path.centre_x_m(np.array([depth_m]))[0]) + side * _HALF_WIDTH_M) / depth_m
-    return x, float((1.0 / depth_m - road.m[0] * x - road.m[2]) / road.m[1])
+def _corners(road: PlaneEstimate, path: PredictedPath, near_m: float, far_m: float) -> FloatArray:
+    """Rays (x, y) of the corners (4, 2) of the road between two optical depths, from far left to near left."""
+    depth_m, side = np.array([far_m, far_m, near_m, near_m]), np.array([-1, 1, 1, -1])
+    x = (path.centre_x_m(depth_m) + side * _HALF_WIDTH_M) / depth_m
+    return np.stack([x, (1.0 / depth_m - road.m[0] * x - road.m[2]) / road.m[1]], axis=1)
 
 
 def nearest_visible_m(road: PlaneEstimate, intrinsics: FloatArray, height_px: int) -> float:

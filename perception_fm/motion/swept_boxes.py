@@ -51,6 +51,7 @@ _WATCHED = 0.15
 BLOCK_CLIP = 6.0  # no block decides alone: a moving shadow or a specular spot is not an obstacle
 _STEADY_GROUP = 7  # boxes that share one correction: a factor of 1.5 in distance
 _STEADY_M, _STEADY_PATCH_PX = 3.0, 64  # cross-section, metres and patch pixels, that the correction is measured on
+_STEADY_SCALE = np.diag([PATCH_WIDTH / _STEADY_PATCH_PX, PATCH_HEIGHT / _STEADY_PATCH_PX, 1.0])
 _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift does not matter
 _STEADY_MAX_SHIFT_PX, _STEADY_MAX_RATE_PXPS = 8.0, 24.0  # 0.45 degrees, and 1.4 a second, at f = 1000 px
 _STEADY_GAIN = 0.6
@@ -253,13 +254,13 @@ def _steady_views(
     distance_m: FloatArray,
 ) -> list[ReferenceView]:
     """The steadied view of each box; neighbours share one where they share the window."""
+    groups = [slice(start, start + _STEADY_GROUP) for start in range(0, len(views), _STEADY_GROUP)]
+    middle = [group.start + len(views[group]) // 2 for group in groups]
+    boxes = box_geometries(distance_m[middle], path, [roads[row] for row in middle], 0.0, _STEADY_M, _STEADY_M)
     steady: list[ReferenceView] = []
-    for start in range(0, len(views), _STEADY_GROUP):
-        group = views[start : start + _STEADY_GROUP]
-        middle = start + len(group) // 2
-        box = box_geometry(float(distance_m[middle]), path, roads[middle], 0.0, _STEADY_M, _STEADY_M)
-        turned = _steadied(current, views[middle], box)
-        steady.extend(turned if view is views[middle] else view for view in group)
+    for group, row, rays_from_patch, upright in zip(groups, middle, *boxes):
+        turned = _steadied(current, views[row], BoxGeometry(float(distance_m[row]), rays_from_patch, upright))
+        steady.extend(turned if view is views[row] else view for view in views[group])
     return steady
 
 
@@ -272,8 +273,7 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
     k = current.intrinsics[0]
     if k[1, 1] * _STEADY_M / box.distance_m > _STEADY_MAX_BOX_PX:
         return view
-    scale = np.diag([PATCH_WIDTH / _STEADY_PATCH_PX, PATCH_HEIGHT / _STEADY_PATCH_PX, 1.0])
-    rays_from_patch = box.rays_from_patch @ scale
+    rays_from_patch = box.rays_from_patch @ _STEADY_SCALE
     size = (_STEADY_PATCH_PX, _STEADY_PATCH_PX)
     now = sample(current.levels[0], k @ rays_from_patch, size).astype(np.float32)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
 
 import cv2
 import numpy as np
@@ -52,8 +54,13 @@ class ReferenceView:
 
     def pixels_from_patch(self, rays_from_patch: FloatArray, m: FloatArray, level: int) -> FloatArray:
         """Reference pixels (3, 3) of a patch G (3, 3) at a pyramid level, if it lies on the plane m."""
-        moved = rays_from_patch + np.multiply.outer(self.travel_m, m @ rays_from_patch)
-        return np.asarray(self.pyramid.intrinsics[level] @ self.rotation.T @ moved)
+        moved = rays_from_patch + self.travel_m[:, None] * (m @ rays_from_patch)
+        return np.asarray(self.cameras[level] @ moved)
+
+    @cached_property
+    def cameras(self) -> list[FloatArray]:
+        """Of each level K R^T (3, 3)."""
+        return [k @ self.rotation.T for k in self.pyramid.intrinsics]
 
     def turned(self, pitch_rad: float, yaw_rad: float) -> ReferenceView:
         """The view with a small rotation about the current x (pitch) and y (yaw) axes added."""
@@ -68,8 +75,8 @@ def plane_warps(
 
     `views` and `levels` (K,), `rays_from_patch` (K, 3, 3), `planes` (M, K, 3).
     """
-    camera = np.stack([v.pyramid.intrinsics[level] @ v.rotation.T for v, level in zip(views, levels)])
-    travel = np.stack([view.travel_m for view in views])
+    camera = np.array([view.cameras[level] for view, level in zip(views, levels)])
+    travel = np.array([view.travel_m for view in views])
     base = camera @ rays_from_patch
     moved = np.einsum("kij,kj->ki", camera, travel)
     along = np.einsum("mkj,kjl->mkl", planes, rays_from_patch)
@@ -87,5 +94,5 @@ def sample(
     Outside the image the border repeats; callers make sure that patches lie inside. `into` takes the patch without a
     copy.
     """
-    patch = cv2.warpPerspective(image, pixel_from_patch, size, into, flags=_SAMPLING, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(patch, dtype=np.uint8)
+    patch = cv2.warpPerspective(image, pixel_from_patch, size, into, _SAMPLING, cv2.BORDER_REPLICATE)
+    return cast("NDArray[np.uint8]", patch)
