@@ -72,6 +72,7 @@ def command(quick: bool, models: tuple[str, ...], has_torch: bool, config_file: 
     click.echo(f"rendering {plan.rendered} frames")
     frames = list(progress(benchmark.benchmark_frames(plan.rendered), plan.rendered))
     stages = benchmark.time_stages(frames, config, plan.timed)
+    untracked = benchmark.time_without_tracking(frames, config, plan.timed)
     node, overhead = time_node(frames, config, plan.timed)
     ticks = progress(range(plan.memory), plan.memory)
     memory = benchmark.memory_growth(frames, config, plan.memory, ticks)
@@ -79,11 +80,14 @@ def command(quick: bool, models: tuple[str, ...], has_torch: bool, config_file: 
     networks, comparison = _networks(models, frames, config, plan.network, has_torch)
     rendering = _rendering(plan.synthetic)
     for line in [
-        *table_lines(stages, node, overhead, memory), *scene_lines(scene, things), *network_lines(networks),
+        *table_lines(stages, untracked, node, overhead, memory), *scene_lines(scene, things), *network_lines(networks),
         *torch_lines(comparison), *rendering_lines(rendering),
     ]:  # fmt: skip
         click.echo(line)
-    write_json(output, _document(plan, stages, node, overhead, memory, scene, networks, comparison, rendering))
+    write_json(
+        output,
+        _document(plan, stages, untracked, node, overhead, memory, scene, networks, comparison, rendering),
+    )
     click.echo(f"written: {output}")
 
 
@@ -188,10 +192,11 @@ def rendering_lines(rendering: RenderTiming | None) -> list[str]:
 
 
 def table_lines(
-    stages: Mapping[str, Timing], node: Mapping[str, Timing], overhead: float, memory: MemoryGrowth
+    stages: Mapping[str, Timing], untracked: Timing, node: Mapping[str, Timing], overhead: float, memory: MemoryGrowth
 ) -> list[str]:
     """The figures as a table."""
-    lines = _rows({**{f"stage {name}": timing for name, timing in stages.items()}, **node})
+    by_stage = {f"stage {name}": timing for name, timing in stages.items()}
+    lines = _rows({**by_stage, "without tracking, one core": untracked, **node})
     lines.append(f"node / bare pipeline: {overhead:.3f}")
     lines.append(f"memory over {memory.frames} frames: {memory.growth_mib:+.1f} MiB (from {memory.start_mib:.0f} MiB)")
     return lines
@@ -206,6 +211,7 @@ def _rows(timings: Mapping[str, Timing]) -> list[str]:
 def _document(
     plan: _Plan,
     stages: Mapping[str, Timing],
+    untracked: Timing,
     node: Mapping[str, Timing],
     overhead: float,
     memory: MemoryGrowth,
@@ -222,6 +228,7 @@ def _document(
         "camera": {"width_px": WIDTH_PX, "height_px": HEIGHT_PX, "rate_hz": RATE_HZ},
         "plan": dataclasses.asdict(plan),
         "stages": {name: dataclasses.asdict(timing) for name, timing in stages.items()},
+        "without_tracking_one_core": dataclasses.asdict(untracked),
         "node": {name: dataclasses.asdict(timing) for name, timing in node.items()},
         "node_over_bare_pipeline": overhead,
         "memory": dataclasses.asdict(memory) | {"growth_mib": memory.growth_mib},

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from perception_fm.camera.model import CameraModel
@@ -22,7 +24,7 @@ from perception_fm.synth.planar.drive import DriveConfig, SyntheticDrive
 from perception_fm.types import CameraFrame
 
 WIDTH_PX, HEIGHT_PX, FOCAL_PX, RATE_HZ = 1280, 720, 1000.0, 30.0  # the benchmark camera
-WARM_UP_FRAMES = 16  # the longest tracking window, 0.5 s, fills; before that there is less work than later
+WARM_UP_FRAMES = 31  # the longest tracking window, 1 s, fills; before that there is less work than later
 _CRUISE_MPS = 5.0
 _MIB = 2**20
 
@@ -92,8 +94,25 @@ def time_stages(
     frames: Sequence[CameraFrame], config: PerceptionConfig, total: int, predictor: DensePredictor | None = None
 ) -> dict[str, Timing]:
     """Timing of every stage of the pipeline, warm-up of each pass left out; `predictor` None: geometry only."""
-    pipeline = PerceptionPipeline(config, predictor)
     stages: dict[str, list[float]] = {}
+    for latency_ms in _latencies_ms(frames, config, total, predictor):
+        for stage, milliseconds in latency_ms.items():
+            stages.setdefault(stage, []).append(milliseconds)
+    return {stage: Timing.of(values) for stage, values in stages.items()}
+
+
+def time_without_tracking(frames: Sequence[CameraFrame], config: PerceptionConfig, total: int) -> Timing:
+    """Timing of a whole frame, geometry only, less the following of features, on one core."""
+    with _one_core():
+        latencies = list(_latencies_ms(frames, config, total, None))
+    return Timing.of([one["total"] - one["track"] for one in latencies])
+
+
+def _latencies_ms(
+    frames: Sequence[CameraFrame], config: PerceptionConfig, total: int, predictor: DensePredictor | None
+) -> Iterator[Mapping[str, float]]:
+    """Milliseconds by stage of each frame, warm-up of each pass left out."""
+    pipeline = PerceptionPipeline(config, predictor)
     since_begin = 0
     for frame, begins in passes(frames, total):
         if begins:
@@ -102,9 +121,20 @@ def time_stages(
         since_begin += 1
         result = pipeline.process(frame)
         if since_begin > WARM_UP_FRAMES:
-            for stage, milliseconds in result.latency_ms.items():
-                stages.setdefault(stage, []).append(milliseconds)
-    return {stage: Timing.of(values) for stage, values in stages.items()}
+            yield result.latency_ms
+
+
+@contextlib.contextmanager
+def _one_core() -> Iterator[None]:
+    """Keeps this thread on one core, and OpenCV to this thread. Linux only, as is the vehicle."""
+    threads, cores = cv2.getNumThreads(), os.sched_getaffinity(0)
+    cv2.setNumThreads(1)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        cv2.setNumThreads(threads)
 
 
 def memory_growth(

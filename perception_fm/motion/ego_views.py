@@ -104,6 +104,7 @@ class EgoMotionStage:
         """Refined motion over every window. `assumed_speed_mps` stands in where odometry has no translation; the road
         is 1/Z = `road_m` . (x, y, 1)."""
         pose = None if ego is None else ego.odom_from_base @ base_from_camera
+        camera_from_odom = None if pose is None else pose.inverse()
         has_translation = ego is not None and ego.has_translation
         self._past[stamp_ns] = _Past(pyramid, pose, has_translation)
         while stamp_ns - next(iter(self._past)) > self._windows_s[-1] * 1.5e9:
@@ -125,7 +126,9 @@ class EgoMotionStage:
             tracks = self._tracker.window(stamp)
             if _stands_still(tracks):
                 continue
-            prior, focus_prior = self._prior(pose, has_translation, stamp, span_s, base_from_camera, assumed_speed_mps)
+            prior, focus_prior = self._prior(
+                camera_from_odom, has_translation, stamp, span_s, base_from_camera, assumed_speed_mps
+            )
             if prior is None or len(tracks.slots) < _MIN_TRACKS:
                 continue
             before = _rays(tracks.pixels_reference, k)
@@ -162,7 +165,7 @@ class EgoMotionStage:
 
     def _prior(
         self,
-        pose: RigidTransform | None,
+        camera_from_odom: RigidTransform | None,
         has_translation: bool,
         stamp: int,
         span_s: float,
@@ -173,8 +176,8 @@ class EgoMotionStage:
         past = self._past[stamp]
         rotation, rate = np.eye(3), _UNKNOWN_RATE_RAD
         path_m, yaw = assumed_speed_mps * span_s, 0.0
-        if pose is not None and past.odom_from_camera is not None:
-            current_from_past = pose.inverse() @ past.odom_from_camera
+        if camera_from_odom is not None and past.odom_from_camera is not None:
+            current_from_past = camera_from_odom @ past.odom_from_camera
             rotation, rate = current_from_past.rotation, _ODOMETRY_RATE_RAD
             yaw = _yaw_rad(rotation, base_from_camera)
             if has_translation and past.has_translation:

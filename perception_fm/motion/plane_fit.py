@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,9 +103,8 @@ class BoxPatch:
         level = patch_level(current, box.distance_m, width_m)
         k = current.intrinsics[level]
         now = sample(current.levels[level], k @ rays_from_patch, (width, height)).astype(np.float64)
-        x, y = np.meshgrid(np.arange(width), np.arange(height))
-        rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ rays_from_patch.T
-        rays = rays / rays[..., 2:]
+        rays = _places(width, height) @ rays_from_patch.T
+        rays /= rays[..., 2:].copy()
         return BoxPatch(
             box=box,
             rays_from_patch=rays_from_patch,
@@ -205,7 +204,7 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
     `sigma` (3,): prior standard deviations of the inverse depth at the patch centre and of its gradients across and up.
     """
     first = float(start @ patch.centre)
-    across, up_it = np.ascontiguousarray((patch.rays - patch.centre)[..., :2].transpose(2, 0, 1))
+    right, down = (patch.rays[..., axis] - patch.centre[axis] for axis in (0, 1))
     prior = np.array([*sigma, patch.shift_sigma, patch.shift_sigma]) ** -2.0
     floor, now = patch.floor, patch.now
     theta, held = np.zeros(5), np.diag(prior)
@@ -216,11 +215,11 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
     design[3], design[4] = patch.gx.ravel(), patch.gy.ravel()
     for _ in range(iterations):
         m = _plane(start, theta, patch.centre)
-        before, up, down = (patch.before(s * m, theta[3:]) for s in (1.0, 1.0 + _STEP, 1.0 - _STEP))
-        rate = (up - down) / (2.0 * _STEP * np.maximum(patch.rays @ m, 1e-6))
+        before, more, less = (patch.before(s * m, theta[3:]) for s in (1.0, 1.0 + _STEP, 1.0 - _STEP))
+        rate = (more - less) / (2.0 * _STEP * np.maximum(patch.rays @ m, 1e-6))
         residual = now - before
         variance = max(floor, (1.4826 * upper_median(np.abs(residual))) ** 2)
-        design[0], design[1], design[2] = rate.ravel(), (rate * across).ravel(), (rate * up_it).ravel()
+        design[0], design[1], design[2] = rate.ravel(), (rate * right).ravel(), (rate * down).ravel()
         weights = independent / (variance * (1.0 + residual.ravel() ** 2 / (9.0 * variance)) ** 2)
         weighted = design * weights
         normal = weighted @ design.T + held
@@ -260,6 +259,15 @@ def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFi
         alignment_sigma_m=misaligned / inverse**2,
         slope_alignment_rad=slope_rate * misaligned / patch.half_height,
     )
+
+
+@lru_cache(maxsize=64)
+def _places(width: int, height: int) -> FloatArray:
+    """Column, row and 1 of every pixel of a patch (H, W, 3)."""
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    places = np.stack([columns, rows, np.ones_like(rows)], axis=-1, dtype=np.float64)
+    places.setflags(write=False)
+    return places
 
 
 def _plane(start: FloatArray, theta: FloatArray, centre: FloatArray) -> FloatArray:

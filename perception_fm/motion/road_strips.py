@@ -61,14 +61,13 @@ def road_strips(
     warps = plane_warps(views, levels, rays_from_patch, np.stack([road, np.zeros_like(road), upright]))
     now = np.empty((count, _HEIGHT, _WIDTH), np.uint8)
     predicted = np.empty((len(warps), count, _HEIGHT, _WIDTH), np.uint8)
-    is_whole = np.zeros(count, np.bool_)
+    pixel_from_patch = np.array([current.intrinsics[level] for level in levels]) @ rays_from_patch
     for index, level in enumerate(levels):
-        pixel_from_patch = current.intrinsics[level] @ rays_from_patch[index]
-        sample(current.levels[level], pixel_from_patch, size, now[index])
+        sample(current.levels[level], pixel_from_patch[index], size, now[index])
         for row in range(len(warps)):
             sample(views[index].pyramid.levels[level], warps[row, index], size, predicted[row, index])
-        foot = pixel_from_patch @ np.array([0.5 * _WIDTH, _HEIGHT - 1.0, 1.0])
-        is_whole[index] = foot[1] / foot[2] < current.levels[level].shape[0] - 1
+    foot = pixel_from_patch @ np.array([0.5 * _WIDTH, _HEIGHT - 1.0, 1.0])
+    is_whole = foot[:, 1] / foot[:, 2] < np.array([current.levels[level].shape[0] for level in levels]) - 1
     per_pixel = patch_per_pixel(current, distance_m, width_m)
     independent = independent_pixels(current, distance_m, width_m / COLUMNS, least_height_m)
     return _compare(now, predicted, independent, per_pixel, is_whole)

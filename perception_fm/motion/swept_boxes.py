@@ -169,8 +169,9 @@ def sweep_boxes(
     rays_from_patch, upright = box_geometries(distance_m, path, roads, 0.0, swept_height_m, width_m)
     levels = patch_levels(current, distance_m, width_m)
     now = np.empty((len(distance_m), PATCH_HEIGHT, PATCH_WIDTH), np.uint8)
+    pixel_from_patch = np.array([current.intrinsics[level] for level in levels]) @ rays_from_patch
     for index, level in enumerate(levels):
-        sample(current.levels[level], current.intrinsics[level] @ rays_from_patch[index], _SIZE, now[index])
+        sample(current.levels[level], pixel_from_patch[index], _SIZE, now[index])
     independent = independent_pixels(current, distance_m, width_m / COLUMNS, swept_height_m / ROWS)
     boxes = _Boxes.cut(now, independent, patch_per_pixel(current, distance_m, width_m))
     shares = (1.0, _NEARER_SHARE, *PAST_SHARES[:1])

@@ -43,9 +43,9 @@ def with_obstacles(grid: FreeSpaceGrid, obstacles: Sequence[Obstacle], foot_m: F
         _fill(hidden, shadow[None, :, 0].astype(np.float64), grid)
     cells, odds = grid.cells.copy(), grid.odds.copy()
     beside = cv2.dilate(solid, np.ones((3, 3), np.uint8)) | hidden
-    cells.ravel()[np.flatnonzero((beside > 0) & (cells == FREE))] = UNKNOWN
-    is_solid = np.flatnonzero(solid)
-    cells.ravel()[is_solid], odds.ravel()[is_solid] = OCCUPIED, _OCCUPIED_ODDS
+    cells[beside.view(np.bool_) & (cells == FREE)] = UNKNOWN
+    is_solid = solid.view(np.bool_)
+    cells[is_solid], odds[is_solid] = OCCUPIED, _OCCUPIED_ODDS
     return dataclasses.replace(grid, cells=cells, odds=odds)
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+
+import cv2
 import numpy as np
 import pytest
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.config import PerceptionConfig
 from perception_fm.errors import PerceptionError
-from perception_fm.evaluation.benchmark import WARM_UP_FRAMES, MemoryGrowth, Timing, memory_growth, passes, time_stages
+from perception_fm.evaluation.benchmark import (
+    WARM_UP_FRAMES,
+    MemoryGrowth,
+    Timing,
+    memory_growth,
+    passes,
+    time_stages,
+    time_without_tracking,
+)
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform, base_from_camera
 from perception_fm.types import CameraFrame
@@ -50,6 +61,13 @@ def test_stages_are_timed_without_the_warm_up_of_each_pass(frames: list[CameraFr
     stages = time_stages(frames, PerceptionConfig(), 2 * len(frames))
     assert stages["total"].count == 2 * 3
     assert all(0.0 <= timing.p50_ms <= timing.p99_ms for timing in stages.values())
+
+
+def test_one_core_is_given_back(frames: list[CameraFrame]) -> None:
+    threads, cores = cv2.getNumThreads(), os.sched_getaffinity(0)
+    timing = time_without_tracking(frames, PerceptionConfig(), len(frames))
+    assert timing.count == 3
+    assert (cv2.getNumThreads(), os.sched_getaffinity(0)) == (threads, cores)
 
 
 def test_memory_is_read_at_start_and_end(frames: list[CameraFrame]) -> None:

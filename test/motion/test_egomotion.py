@@ -9,7 +9,6 @@ from perception_fm.motion.egomotion import (
     RelativeMotion,
     is_above_ground,
     refine_motion,
-    rotate_rays,
 )
 
 SIGMA = 0.3 / 700.0  # 0.3 px at f = 700 px
@@ -44,13 +43,6 @@ def error_of(motion: RelativeMotion, rotation: np.ndarray) -> np.ndarray:
     """True minus estimated (5,): rotation vector and focus."""
     turn = Rotation.from_matrix(rotation @ motion.rotation.T).as_rotvec()
     return np.concatenate([turn, FOCUS - motion.focus])
-
-
-def test_rotated_rays_are_those_of_rotated_points():
-    rotation = Rotation.from_rotvec([0.02, -0.05, 0.3]).as_matrix()
-    rays = np.array([[0.1, -0.2], [0.0, 0.0]])
-    turned = np.column_stack([rays, np.ones(2)]) @ rotation.T
-    np.testing.assert_allclose(rotate_rays(rays, rotation), turned[:, :2] / turned[:, 2:])
 
 
 def test_exact_tracks_give_the_exact_motion():
@@ -178,7 +170,8 @@ def test_road_things_and_sky_are_above_the_ground():
     for inverse in (ground, 0.7 * ground, ground + rng.uniform(0.0, 0.1, 400)):  # 0.7: ground that falls away
         points = np.column_stack([now, np.ones(400)]) + np.multiply.outer(inverse, [0.0, 0.0, 5.0])
         wrong = Rotation.from_rotvec(ROTATION_SIGMA * [1.0, 1.0, 1.0]).as_matrix()  # what odometry does not know
-        before = rotate_rays(points[:, :2] / points[:, 2:], wrong)
+        turned = points @ wrong.T
+        before = turned[:, :2] / turned[:, 2:]
         assert is_above_ground(before, now, prior, ROAD_M).all()
 
 
