@@ -12,8 +12,8 @@ from perception_fm.camera.model import CameraModel
 from perception_fm.config import SweepConfig
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import BLOCK_PX, COLUMNS
+from perception_fm.motion.path_boxes import PATCH_HEIGHT, PATCH_WIDTH, ROWS, BoxGeometry, box_geometry
 from perception_fm.motion.stage import MotionReport
-from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, ROWS, BoxGeometry, box_geometry
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]

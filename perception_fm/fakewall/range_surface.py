@@ -18,7 +18,7 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import ROWS
+from perception_fm.motion.path_boxes import ROWS
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from perception_fm.fakewall.claims import SEES_PAST
 from perception_fm.fakewall.finding import Anomaly, Contradiction, Cue, Evidence
 from perception_fm.fakewall.sequential import NAME, RATIO, CueMemory, Suspect
 from perception_fm.geometry.transform import RigidTransform
-from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, BoxGeometry
+from perception_fm.motion.path_boxes import PATCH_HEIGHT, PATCH_WIDTH, BoxGeometry
 
 FloatArray = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from perception_fm.fakewall.claims import Look, depth_log_ratio, label_log_ratio, painted_log_ratio
 from perception_fm.fakewall.finding import Cue
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import ROWS
+from perception_fm.motion.path_boxes import ROWS
 
 FloatArray = NDArray[np.float64]
 

@@ -35,8 +35,9 @@ from perception_fm.fakewall.sequential import Suspect
 from perception_fm.motion.metric_scale import SPEED_SIGMA_SHARE
 from perception_fm.motion.obstacle_report import motion_obstacle
 from perception_fm.motion.obstacle_tracks import ObstacleTrack
+from perception_fm.motion.path_boxes import BoxGeometry
 from perception_fm.motion.stage import MotionReport, RectifiedFrame
-from perception_fm.motion.swept_boxes import BoxEvidence, BoxGeometry
+from perception_fm.motion.swept_boxes import BoxEvidence
 from perception_fm.scene.ground import MetricScale
 from perception_fm.types import Obstacle, PathState, ScaleSource
 

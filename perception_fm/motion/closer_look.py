@@ -22,6 +22,7 @@ from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.drivable_grade import most_like_grade
 from perception_fm.motion.obstacle_tracks import CEILING
 from perception_fm.motion.patches import COLUMNS, choose_views
+from perception_fm.motion.path_boxes import BOX_SPACING, PATCH_WIDTH, ROWS, box_geometry
 from perception_fm.motion.plane_fit import (
     Alignment,
     BoxPatch,
@@ -32,17 +33,7 @@ from perception_fm.motion.plane_fit import (
 )
 from perception_fm.motion.rivals import Rivals
 from perception_fm.motion.road_alignment import RoadAlignment
-from perception_fm.motion.swept_boxes import (
-    BLOCK_CLIP,
-    BOX_SPACING,
-    OPEN,
-    PATCH_WIDTH,
-    ROWS,
-    BoxEvidence,
-    box_geometry,
-    path_evidence,
-    strongest_window,
-)
+from perception_fm.motion.swept_boxes import BLOCK_CLIP, OPEN, BoxEvidence, path_evidence, strongest_window
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 FloatArray = NDArray[np.float64]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import CORRELATED_PIXELS, NOISE_VARIANCE, patch_level
-from perception_fm.motion.swept_boxes import PATCH_HEIGHT, PATCH_WIDTH, box_geometry
+from perception_fm.motion.path_boxes import PATCH_HEIGHT, PATCH_WIDTH, box_geometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, sample
 
 FloatArray = NDArray[np.float64]

@@ -26,8 +26,9 @@ from perception_fm.motion.patches import (
     alike,
     patch_level,
 )
+from perception_fm.motion.path_boxes import PATCH_WIDTH, ROWS, BoxGeometry
 from perception_fm.motion.robust import upper_median
-from perception_fm.motion.swept_boxes import PATCH_WIDTH, ROWS, SHIFT_SIGMA_PX, BoxGeometry
+from perception_fm.motion.swept_boxes import SHIFT_SIGMA_PX
 from perception_fm.motion.warp import GrayPyramid, ReferenceView, plane_warps, sample
 
 FloatArray = NDArray[np.float64]

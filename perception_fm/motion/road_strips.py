@@ -26,8 +26,8 @@ from perception_fm.motion.patches import (
     patch_per_pixel,
     remove_shift,
 )
+from perception_fm.motion.path_boxes import box_geometries
 from perception_fm.motion.road_alignment import RoadAlignment
-from perception_fm.motion.swept_boxes import box_geometries
 from perception_fm.motion.warp import GrayPyramid, plane_warps, sample
 
 FloatArray = NDArray[np.float64]

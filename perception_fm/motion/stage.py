@@ -25,15 +25,12 @@ from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoView
 from perception_fm.motion.ground_contact import ground_contact_m
 from perception_fm.motion.metric_scale import SpeedFromRoad
 from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
+from perception_fm.motion.path_boxes import box_distances
 from perception_fm.motion.path_prediction import PathPrediction
 from perception_fm.motion.plane_fit import PlaneFit
 from perception_fm.motion.road_alignment import RoadAlignment, align_roads, nearest_visible_m
 from perception_fm.motion.road_strips import road_strips
-from perception_fm.motion.swept_boxes import (
-    BoxEvidence,
-    box_distances,
-    sweep_boxes,
-)
+from perception_fm.motion.swept_boxes import BoxEvidence, sweep_boxes
 from perception_fm.motion.verified_road import VerifiedRoad, verified_distance_m
 from perception_fm.motion.warp import GrayPyramid
 from perception_fm.types import PathSweep, ScaleSource

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import BOX_SPACING
+from perception_fm.motion.path_boxes import BOX_SPACING
 
 FloatArray = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import ROWS, BoxGeometry, box_geometry
+from perception_fm.motion.path_boxes import ROWS, BoxGeometry, box_geometry
 
 HEIGHT_M, FOCAL = 1.4, 100.0
 CAMERA = CameraModel(121, 73, np.array([[FOCAL, 0.0, 60.0], [0.0, FOCAL, 36.0], [0.0, 0.0, 1.0]]))

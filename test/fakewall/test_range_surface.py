@@ -14,7 +14,7 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import ROWS
+from perception_fm.motion.path_boxes import ROWS
 
 MOUNTING = base_from_camera(1.4, 0.0, forward_m=1.0)
 ROAD = plane_from_mounting(MOUNTING)

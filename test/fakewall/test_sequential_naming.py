@@ -9,7 +9,7 @@ from perception_fm.fakewall.claims import Look, depth_log_ratio
 from perception_fm.fakewall.finding import Cue
 from perception_fm.fakewall.sequential import NAME, CueMemory, Suspect, joint_log_ratio
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import ROWS
+from perception_fm.motion.path_boxes import ROWS
 
 SURE = Look(1.0, 0.1)
 

@@ -24,8 +24,9 @@ from motion_scene import (
 from perception_fm.motion import rivals
 from perception_fm.motion.closer_look import CloserLook, is_lying, look_closer
 from perception_fm.motion.obstacle_tracks import CONFIRM
+from perception_fm.motion.path_boxes import box_distances
 from perception_fm.motion.plane_fit import PlaneFit
-from perception_fm.motion.swept_boxes import box_distances, path_evidence, sweep_boxes
+from perception_fm.motion.swept_boxes import path_evidence, sweep_boxes
 from perception_fm.synth.planar.surface import Surface
 
 SWEPT_HEIGHT_M = 2.5

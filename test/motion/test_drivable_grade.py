@@ -10,7 +10,7 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.motion.drivable_grade import grades, is_drivable
-from perception_fm.motion.swept_boxes import box_geometry
+from perception_fm.motion.path_boxes import box_geometry
 
 MOUNTING = base_from_camera(HEIGHT_M, 0.03)
 ROAD = plane_from_mounting(MOUNTING)

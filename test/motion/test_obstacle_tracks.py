@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from perception_fm.motion.obstacle_tracks import CONFIRM, ObstacleTracks, is_trustworthy
+from perception_fm.motion.path_boxes import box_distances
 from perception_fm.motion.plane_fit import PlaneFit
-from perception_fm.motion.swept_boxes import box_distances
 
 DISTANCES_M = box_distances(5.0, 100.0)
 DT_S = 0.1

@@ -8,8 +8,8 @@ from motion_scene import GREY, Scene, free_road, make_scene, noise_texture, road
 
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.motion.patches import choose_views
+from perception_fm.motion.path_boxes import BoxGeometry, box_geometry
 from perception_fm.motion.plane_fit import BoxPatch, PlaneFit, align, described, upright_sigma
-from perception_fm.motion.swept_boxes import BoxGeometry, box_geometry
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 WIDTH_M, SWEPT_HEIGHT_M = 1.9, 2.5

@@ -18,8 +18,8 @@ from motion_scene import (
 )
 
 from perception_fm.motion.patches import COLUMNS
+from perception_fm.motion.path_boxes import box_distances
 from perception_fm.motion.road_strips import road_strips
-from perception_fm.motion.swept_boxes import box_distances
 from perception_fm.synth.planar import procedural
 
 LEAST_HEIGHT_M = 0.5

@@ -21,20 +21,16 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import plane_from_mounting
 from perception_fm.geometry.transform import base_from_camera
 from perception_fm.motion.obstacle_tracks import CONFIRM
-from perception_fm.motion.swept_boxes import (
+from perception_fm.motion.path_boxes import (
     BOX_SPACING,
-    COLUMNS,
-    OPEN,
     PATCH_HEIGHT,
     PATCH_WIDTH,
     ROWS,
-    BoxEvidence,
     box_distances,
     box_geometries,
     box_geometry,
-    path_evidence,
-    sweep_boxes,
 )
+from perception_fm.motion.swept_boxes import COLUMNS, OPEN, BoxEvidence, path_evidence, sweep_boxes
 from perception_fm.motion.warp import ReferenceView
 
 SWEPT_HEIGHT_M = 2.5

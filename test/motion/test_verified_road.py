@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perception_fm.motion.patches import COLUMNS
-from perception_fm.motion.swept_boxes import BOX_SPACING, box_distances
+from perception_fm.motion.path_boxes import BOX_SPACING, box_distances
 from perception_fm.motion.verified_road import CELL_M, VerifiedRoad, verified_distance_m
 
 DISTANCES_M = box_distances(5.0, 60.0)

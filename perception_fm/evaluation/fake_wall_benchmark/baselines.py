@@ -20,7 +20,7 @@ from perception_fm.evaluation.fake_wall_benchmark.claims import (
 )
 from perception_fm.evaluation.scene_run import SceneRun
 from perception_fm.motion.obstacle_tracks import CONFIRM
-from perception_fm.motion.swept_boxes import box_distances
+from perception_fm.motion.path_boxes import box_distances
 from perception_fm.types import CameraFrame, MotionField, PerceptionResult
 
 FloatArray = NDArray[np.float64]
