@@ -23,8 +23,8 @@ from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.closer_look import look_closer
 from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoViews
 from perception_fm.motion.ground_contact import ground_contact_m
-from perception_fm.motion.metric_scale import SpeedFromRoad
 from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
+from perception_fm.motion.odometer import Odometer
 from perception_fm.motion.path_boxes import box_distances
 from perception_fm.motion.path_prediction import PathPrediction
 from perception_fm.motion.plane_fit import PlaneFit
@@ -44,7 +44,6 @@ _NEAREST_BOX_M = 4.0
 _AHEAD_S, _FARTHEST_M = 5.0, 150.0
 _BEFORE_OBSTACLE = 0.95  # the plane is measured up to here: a wall's foot would pull it up
 _REACH = 1.5  # the road plane is measured half as far again beyond what was verified, or it could never reach further
-_BRAKING_MPS2 = 3.0  # one sigma of what a driver does while nothing is seen
 _SUSPICION = 3.0  # log odds from which an unconfirmed obstacle already ends the verified road
 
 
@@ -89,7 +88,7 @@ class MotionStage:
         self._config = config
         self._ego = EgoMotionStage(config.tracking, ego_mask)
         self._path = PathPrediction(config.vehicle.width_m)
-        self._speed = SpeedFromRoad()
+        self._odometer = Odometer()
         self._verified = VerifiedRoad()
         self._obstacles = ObstacleTracks(ids)
         self.reset()
@@ -98,15 +97,12 @@ class MotionStage:
         """Forget everything that came before, as after a clock jump."""
         self._ego.reset()
         self._path.reset()
-        self._speed.reset()
+        self._odometer.reset()
         self._verified.reset()
         self._obstacles.reset()
         self._stamp_ns: int | None = None
         self._road: PlaneEstimate | None = None
-        self._last_ego: EgoState | None = None
-        self._odometer_m = 0.0
         self._verified_m = 0.0
-        self._blind_s = 0.0
 
     def update(self, frame: RectifiedFrame) -> MotionReport:
         """Take one frame, later than the one before."""
@@ -114,7 +110,6 @@ class MotionStage:
         report = MotionReport(latency_ms=clock.latency_ms)
         dt_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = frame.stamp_ns
-        self._blind_s = 0.0
         self._ego.track(frame.gray, frame.stamp_ns)
         clock.stop("track")
         if frame.base_from_camera is None:
@@ -124,22 +119,17 @@ class MotionStage:
         mounting = plane_from_mounting(frame.base_from_camera)
         self._road = mounting if self._road is None else predict_plane(self._road, mounting, dt_s)
         pyramid = GrayPyramid.build(frame.gray, frame.intrinsics)
-        has_speed = frame.ego is not None and frame.ego.has_translation
-        assumed = 1.0 if not math.isfinite(self._speed.speed_mps) else self._speed.speed_mps
+        assumed_mps = self._odometer.assumed_mps
         views = self._ego.views(
-            pyramid, frame.stamp_ns, frame.ego, frame.base_from_camera, assumed, self._road.m
+            pyramid, frame.stamp_ns, frame.ego, frame.base_from_camera, assumed_mps, self._road.m
         )
         clock.stop("ego")
         report.views = views
         report.path = self._path.update(frame.base_from_camera, frame.ego, views, dt_s)
-        report.speed_mps, report.scale_source = self._scale(
-            frame.ego, views, mounting, report.path, dt_s, pyramid
-        )
-        if not has_speed:
+        self._odometer.look(frame.ego, views, mounting, report.path, dt_s, pyramid)
+        if frame.ego is None or not frame.ego.has_translation:
             report.reasons.append("no odometry" if frame.ego is None else "odometry without translation")
-        self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
-        report.odometer_m = self._odometer_m
-        self._obstacles.predict(dt_s, self._odometer_m)
+        self._go_on(report, dt_s)
         if views.references and report.scale_source is not ScaleSource.NONE:
             self._look(frame, pyramid, report, dt_s, clock)
         else:
@@ -152,24 +142,13 @@ class MotionStage:
 
     def blind(self, frame: RectifiedFrame) -> MotionReport:
         """Take a frame whose picture shows nothing: obstacles stay where they were, no road stays verified."""
-        report = MotionReport(odometer_m=self._odometer_m)
+        report = MotionReport()
         dt_s = 0.0 if self._stamp_ns is None else (frame.stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = frame.stamp_ns
         self._ego.forget_images()
         self._forget_road()
-        if frame.ego is not None and frame.ego.has_translation:
-            report.speed_mps, report.scale_source = frame.ego.speed_mps, ScaleSource.ODOMETRY
-            self._blind_s = 0.0
-        else:
-            # Nobody sees how fast the road streams by: the vehicle goes on, but it may brake.
-            report.speed_mps = self._speed.speed_mps
-            if math.isfinite(report.speed_mps):
-                report.scale_source = ScaleSource.CAMERA_HEIGHT
-            self._blind_s += dt_s
-            self._obstacles.loosen(_BRAKING_MPS2 * self._blind_s * dt_s)
-        self._odometer_m += self._travelled_m(frame.ego, report.speed_mps, dt_s)
-        report.odometer_m = self._odometer_m
-        self._obstacles.predict(dt_s, self._odometer_m)
+        self._obstacles.loosen(self._odometer.blind(frame.ego, dt_s))
+        self._go_on(report, dt_s)
         report.road = self._road
         report.path = None if frame.base_from_camera is None else self._path.last(frame.base_from_camera)
         if report.path is not None:
@@ -197,24 +176,24 @@ class MotionStage:
         farthest = max(sweep_config.max_distance_m, min(ahead_m, _FARTHEST_M))
         distances = box_distances(max(_NEAREST_BOX_M, 1.02 * nearest), farthest)
         long_ago = dataclasses.replace(aligned, references=report.views.references)
-        watched = self._obstacles.distances_m(self._odometer_m)
+        watched = self._obstacles.distances_m(report.odometer_m)
         evidence = sweep_boxes(pyramid, long_ago, path, distances, sweep_config.swept_height_m, watched)
         clock.stop("sweep")
-        position = self._path_in_odom(path, distances, frame.ego)
-        self._obstacles.leave_path(distances, position, self._odometer_m, 2.0 * path.half_width_m)
+        position = self._odometer.in_world(path, distances)
+        self._obstacles.leave_path(distances, position, report.odometer_m, 2.0 * path.half_width_m)
         certain_m = _certain_m(path, distances, path.half_width_m)
         certain_wide_m = _certain_m(path, distances, 3.0 * path.half_width_m)  # as wide again on both sides
         looked = look_closer(pyramid, long_ago, path, evidence, watched, certain_m)
         for track in self._obstacles.update(
-            self._odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing, certain_wide_m
+            report.odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing, certain_wide_m
         ):
             self._measure(track, looked.fits.get(track.row), pyramid, aligned, path)
             track.is_wide = track.row in looked.wide
-            at_m = track.distance_m(self._odometer_m)
+            at_m = track.distance_m(report.odometer_m)
             track.place_m = np.array([np.interp(at_m, distances, column) for column in position.T])
         clock.stop("obstacles")
         strips = road_strips(pyramid, aligned, path, distances, sweep_config.min_obstacle_height_m)
-        memory = self._verified.update(self._odometer_m, distances, strips, position, dt_s)
+        memory = self._verified.update(report.odometer_m, distances, strips, position, dt_s)
         self._verified_m, is_free = verified_distance_m(
             distances, memory, nearest, self._road.height_m, sweep_config.min_obstacle_height_m
         )
@@ -232,46 +211,17 @@ class MotionStage:
     ) -> None:
         """Move the track to the plane that was found for it, and find where it meets the road."""
         assert self._road is not None
-        distance = track.distance_m(self._odometer_m)
+        distance = track.distance_m(self._odometer.travelled_m)
         if fit is not None and is_trustworthy(fit, distance):
-            track.measure(fit, self._odometer_m)
-            distance = track.distance_m(self._odometer_m)
+            track.measure(fit, self._odometer.travelled_m)
+            distance = track.distance_m(self._odometer.travelled_m)
         track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
 
-    def _scale(
-        self,
-        ego: EgoState | None,
-        views: EgoViews,
-        mounting: PlaneEstimate,
-        path: PredictedPath,
-        dt_s: float,
-        current: GrayPyramid,
-    ) -> tuple[float, ScaleSource]:
-        """Speed along the path and where it comes from."""
-        if ego is not None and ego.has_translation:
-            self._speed.reset()
-            return ego.speed_mps, ScaleSource.ODOMETRY
-        had_speed = math.isfinite(self._speed.speed_mps)
-        self._speed.update(views, mounting, path, dt_s, current)
-        if had_speed and math.isfinite(self._speed.speed_mps):
-            return self._speed.speed_mps, ScaleSource.CAMERA_HEIGHT
-        return math.nan, ScaleSource.NONE
-
-    def _path_in_odom(self, path: PredictedPath, distances: FloatArray, ego: EgoState | None) -> FloatArray:
-        """Positions (K, 2) of the path's boxes in the world: odom where odometry exists, else along the odometer."""
-        across = -path.centre_x_m(distances)
-        if ego is None or not ego.has_translation:
-            return np.column_stack([distances + self._odometer_m, across])
-        ahead = np.column_stack([distances, across, np.zeros(len(distances))])
-        return np.asarray(ego.odom_from_base.apply(ahead)[:, :2])
-
-    def _travelled_m(self, ego: EgoState | None, speed_mps: float, dt_s: float) -> float:
-        """Path length since the frame before: from poses where odometry exists, else from the speed."""
-        before, self._last_ego = self._last_ego, ego
-        if ego is not None and ego.has_translation and before is not None and before.has_translation:
-            moved = before.odom_from_base.inverse().apply(ego.odom_from_base.translation_m)
-            return float(moved[0])
-        return dt_s * speed_mps if math.isfinite(speed_mps) else 0.0
+    def _go_on(self, report: MotionReport, dt_s: float) -> None:
+        """Everything that stands still in the world is as much nearer as the vehicle went."""
+        report.speed_mps, report.scale_source = self._odometer.speed_mps, self._odometer.source
+        report.odometer_m = self._odometer.travelled_m
+        self._obstacles.predict(dt_s, report.odometer_m)
 
     def _capped(self, verified_m: float) -> float:
         """Verified road ends before anything suspected to stand on it."""
@@ -279,7 +229,7 @@ class MotionStage:
 
     def _suspects_m(self) -> list[float]:
         """Distances of what may stand on the road."""
-        return [t.distance_m(self._odometer_m) for t in self._obstacles.tracks if t.log_ratio >= _SUSPICION]
+        return [t.distance_m(self._odometer.travelled_m) for t in self._obstacles.tracks if t.log_ratio >= _SUSPICION]
 
     def _forget_road(self) -> None:
         """Nobody looks, so nothing stays verified: what can move may move in."""

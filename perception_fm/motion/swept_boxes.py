@@ -48,7 +48,6 @@ _WATCHED = 0.15
 BLOCK_CLIP = 6.0  # no block decides alone: a moving shadow or a specular spot is not an obstacle
 _STEADY_GROUP = 7  # boxes that share one correction: a factor of 1.5 in distance
 _STEADY_M, _STEADY_PATCH_PX = 3.0, 64  # cross-section, metres and patch pixels, that the correction is measured on
-_STEADY_SCALE = np.diag([PATCH_WIDTH / _STEADY_PATCH_PX, PATCH_HEIGHT / _STEADY_PATCH_PX, 1.0])
 _STEADY_MAX_BOX_PX = 130.0  # nearer boxes show so much expansion that a shift does not matter
 _STEADY_MAX_SHIFT_PX, _STEADY_MAX_RATE_PXPS = 8.0, 24.0  # 0.45 degrees, and 1.4 a second, at f = 1000 px
 _STEADY_GAIN = 0.6
@@ -199,7 +198,7 @@ def _steadied(current: GrayPyramid, view: ReferenceView, box: BoxGeometry) -> Re
     k = current.intrinsics[0]
     if k[1, 1] * _STEADY_M / box.distance_m > _STEADY_MAX_BOX_PX:
         return view
-    rays_from_patch = box.rays_from_patch @ _STEADY_SCALE
+    rays_from_patch = box.rays_from_patch * (PATCH_WIDTH / _STEADY_PATCH_PX, PATCH_HEIGHT / _STEADY_PATCH_PX, 1.0)
     size = (_STEADY_PATCH_PX, _STEADY_PATCH_PX)
     now = sample(current.levels[0], k @ rays_from_patch, size).astype(np.float32)
 
