@@ -9,7 +9,7 @@ from perception_fm.camera.model import CameraModel
 from perception_fm.cli.benchmark import network_lines, torch_lines
 from perception_fm.config import PerceptionConfig
 from perception_fm.errors import ModelError
-from perception_fm.evaluation.benchmark import Timing
+from perception_fm.evaluation.benchmark import WARM_UP_FRAMES, Timing
 from perception_fm.evaluation.network_benchmark import time_network
 from perception_fm.types import CameraFrame
 
@@ -21,7 +21,7 @@ CAMERA = CameraModel(64, 48, np.array([[50.0, 0.0, 31.5], [0.0, 50.0, 23.5], [0.
 @pytest.fixture
 def frames():
     rng = np.random.default_rng(3)
-    images = rng.integers(40, 200, (20, 48, 64, 3), dtype=np.uint8)
+    images = rng.integers(40, 200, (WARM_UP_FRAMES + 4, 48, 64, 3), dtype=np.uint8)
     return [CameraFrame(10**9 + n * 10**8, "front_optical", image, CAMERA) for n, image in enumerate(images)]
 
 
