@@ -266,7 +266,7 @@ def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFi
 def _places(width: int, height: int) -> FloatArray:
     """Column, row and 1 of every pixel of a patch (H, W, 3)."""
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
-    places = np.stack([columns, rows, np.ones_like(rows)], axis=-1, dtype=np.float64)
+    places = np.stack([columns, rows, np.ones_like(rows)], axis=-1).astype(np.float64)
     places.setflags(write=False)
     return places
 
