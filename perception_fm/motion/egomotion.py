@@ -62,8 +62,9 @@ class RelativeMotion:
 
 @dataclass(frozen=True, eq=False)
 class _Flow:
-    """Tracks by components (2, N): `rays` before, turned as the camera did, and what is left of their motion in
-    directions away from the focus of expansion, `radial`, at distances `lever` (N,) from it."""
+    """Tracks by components x, y (2, N), as rays (dimensionless, current optical axes): `rays` before, turned as the
+    camera did, `motion` that is left from there to now, and unit directions away from the focus of expansion, `radial`,
+    at distances `lever` (N,) from it."""
 
     rays: FloatArray
     radial: FloatArray

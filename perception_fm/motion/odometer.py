@@ -22,8 +22,8 @@ _BRAKING_MPS2 = 3.0  # one sigma of what a driver does while nothing is seen
 
 
 class Odometer:
-    """Path length `travelled_m` since the last reset. `speed_mps` along the path, NaN where it is not known, and where
-    it is known from, `source`, are those of the last frame."""
+    """Path length since the last reset, `travelled_m` (metres). `speed_mps` (m/s) along the path, NaN where it is not
+    known, and where it is known from, `source`, are those of the last frame."""
 
     def __init__(self) -> None:
         self._by_road = SpeedFromRoad()
@@ -82,7 +82,8 @@ class Odometer:
         return slack_m
 
     def in_world(self, path: PredictedPath, distances: FloatArray) -> FloatArray:
-        """Positions (K, 2) of the path at distances (K,): in odom where odometry exists, else along the way."""
+        """Positions (K, 2), metres, of the path at distances (K,): x, y of the odometry frame where odometry exists,
+        else along the way and to the left of it."""
         across = -path.centre_x_m(distances)
         if not _has_translation(self._last_ego):
             return np.column_stack([distances + self.travelled_m, across])
