@@ -311,4 +311,4 @@ class TestPictures:
             given = answers(reshot(taken, defocused(5.0)))
             assert wrong_answers(given, has_wall) == []
             assert all("image blurred" in one.result.reasons for one in given)
-            assert all(one.result.mode is Mode.DEGRADED for one in given)
+            assert all(one.result.mode is not Mode.NOMINAL for one in given)  # the depth may be distrusted besides

@@ -164,7 +164,7 @@ def _judged(
     block_m = width_m / COLUMNS, evidence.swept_height_m / ROWS
     rivals = Rivals(current, plain, road, most_like_grade(patch, road), block_m)
     blocks = np.minimum(evidence.obstacle[row], 0.0)
-    blocks[rows, columns] = rivals.ratio(patch, found.residual)
+    blocks[rows, columns] = rivals.ratio(patch, found.m, found.residual)
     strength = float(path_evidence(dataclasses.replace(evidence, obstacle=blocks[None]))[0])
     higher = None if strength > CEILING else _higher(patch, found, rivals, width_m)
     if higher is not None:
@@ -185,7 +185,7 @@ def _beside(patch: BoxPatch, m: FloatArray, rivals: Rivals, width_m: float, side
     aside = np.array([[1.0, 0.0, side * PATCH_WIDTH], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     box = dataclasses.replace(patch.box, rays_from_patch=patch.box.rays_from_patch @ aside)
     neighbour = BoxPatch.cut(rivals.current, patch.view, box, width_m)
-    return float(rivals.ratio(neighbour, neighbour.unexplained(m))[:-1].sum())
+    return float(rivals.ratio(neighbour, m, neighbour.unexplained(m))[:-1].sum())
 
 
 def _higher(
@@ -207,7 +207,7 @@ def _higher(
         return None
     tall = tall if above == ROWS else BoxPatch.cut(current, patch.view, patch.box, width_m, above=above)
     whole = align(tall, start, upright_sigma(tall))
-    return None if whole is None else (whole, rivals.ratio(tall, whole.residual))
+    return None if whole is None else (whole, rivals.ratio(tall, whole.m, whole.residual))
 
 
 def _placed(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,33 +14,27 @@ from perception_fm.config import TrackingConfig
 from perception_fm.geometry.ego import EgoState
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.egomotion import MotionPrior, RelativeMotion, is_above_ground, refine_motion
+from perception_fm.motion.odometry_prior import OdometryPrior, Passed, yaw_rad
 from perception_fm.motion.patches import SHORT_S
 from perception_fm.motion.tracker import FeatureTracker, TrackWindow
+from perception_fm.motion.turn_chain import Turn, TurnChain
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 FloatArray = NDArray[np.float64]
 
-MIN_TRAVEL_M = 0.05  # less baseline and nothing expands by a measurable amount
-_MIN_TRACKS = 12
+_KEPT = 1.5  # times the longest window: how long frames are kept
+_MIN_TRACKS, _MIN_TRACKS_OF_KNOWN_TURN = 12, 6
 _MOVING_SHARE, _MOVING_PX = 0.1, 0.5  # of a moving camera's tracks a tenth surely moves more than noise does
 _SIGMA_FLOOR_PX = 0.05  # Lucas-Kanade's own floor on good texture
 _OUTLIER_SIGMAS = 4.0
-# Rotation that the prior may miss, about the optical x, y, z axes: wheel odometry knows no pitch and no roll.
-_ODOMETRY_RATE_RAD = np.radians([5.0, 1.0, 3.0])
-_UNKNOWN_RATE_RAD = np.radians([10.0, 30.0, 10.0])
-# The focus of expansion against the heading: a constant mounting error, learned, and what tyres and pitch add per
-# frame.
-_FOCUS_START_SIGMA = float(np.radians(2.0))
-_FOCUS_SLIP_SIGMA = float(np.radians(0.25))
-_FOCUS_NOISE_SIGMA = float(np.radians(0.4))
-_FOCUS_DRIFT_SIGMA = float(np.radians(0.03))
+_AGREE_PX, _CONTRADICTION_SIGMAS = 0.5, 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class EgoViews:
     """References from the shortest window to the longest (none at standstill). `focus` (2,), a ray, `sigma_px`, of one
-    coordinate of a track, and `yaw_slip_rps`, how much faster to the left the tracks turn than odometry says, are those
-    of the longest window up to about half a second.
+    coordinate of a track, are those of the longest window up to about half a second; `yaw_bias_rps`: how much faster to
+    the left the vehicle turns than odometry says.
 
     `expansion`, `expansion_sigma` describe all live tracks over the longest window up to about half a second that each
     survived; `rays` (N, 2) and `rays_reference` (N, 2), `window_s` (N,), `reference_index` (N,).
@@ -54,7 +50,7 @@ class EgoViews:
     window_s: FloatArray
     reference_index: NDArray[np.intp]
     sigma_px: float
-    yaw_slip_rps: float = 0.0
+    yaw_bias_rps: float = 0.0
 
     @property
     def recent(self) -> tuple[ReferenceView, ...]:
@@ -65,8 +61,19 @@ class EgoViews:
 @dataclass(frozen=True, eq=False)
 class _Past:
     pyramid: GrayPyramid
-    odom_from_camera: RigidTransform | None
-    has_translation: bool
+    passed: Passed
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """Motion since the frame at `stamp_ns`, what odometry told of it, and the tracks of what stands still: slots (N,)
+    and rays (N, 2) then."""
+
+    stamp_ns: int
+    motion: RelativeMotion
+    told: MotionPrior
+    slots: NDArray[np.intp]
+    before: FloatArray
 
 
 class EgoMotionStage:
@@ -75,17 +82,20 @@ class EgoMotionStage:
     def __init__(self, config: TrackingConfig, ego_mask: NDArray[np.uint8] | None = None) -> None:
         self._windows_s = config.windows_s
         self._tracker = FeatureTracker(config.max_tracks, config.windows_s[-1], ego_mask)
+        self._odometry = OdometryPrior()
+        self._turns = TurnChain(_KEPT * config.windows_s[-1])
         self.reset()
 
     def reset(self) -> None:
-        """Forget frames, tracks and the learned direction of travel."""
+        """Forget frames, tracks and what was learned of odometry."""
         self.forget_images()
-        self._bias = np.zeros(2)
-        self._bias_sigma = _FOCUS_START_SIGMA
+        self._odometry.reset()
+        self._stamp_ns: int | None = None
 
     def forget_images(self) -> None:
-        """Forget frames and tracks, but not the direction of travel."""
+        """Forget frames and tracks, but not what was learned of odometry."""
         self._tracker.reset()
+        self._turns.reset()
         self._past: OrderedDict[int, _Past] = OrderedDict()
 
     def track(self, gray: NDArray[np.uint8], stamp_ns: int) -> None:
@@ -104,16 +114,19 @@ class EgoMotionStage:
         """Refined motion over every window. `assumed_speed_mps` stands in where odometry has no translation; the road
         is 1/Z = `road_m` . (x, y, 1)."""
         pose = None if ego is None else ego.odom_from_base @ base_from_camera
-        camera_from_odom = None if pose is None else pose.inverse()
         has_translation = ego is not None and ego.has_translation
-        self._past[stamp_ns] = _Past(pyramid, pose, has_translation)
-        while stamp_ns - next(iter(self._past)) > self._windows_s[-1] * 1.5e9:
+        here = _Past(pyramid, Passed(pose, has_translation, base_from_camera, assumed_speed_mps))
+        self._past[stamp_ns] = here
+        while stamp_ns - next(iter(self._past)) > _KEPT * self._windows_s[-1] * 1e9:
             self._past.popitem(last=False)
+        dt_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = stamp_ns
         pixels = self._tracker.pixels
         k = pyramid.intrinsics[0]
         gather = _Gather(len(pixels))
         references: list[ReferenceView] = []
-        recent, innovation, yaw_slip_rps = None, np.zeros(2), 0.0
+        shortest: _Window | None = None
+        recent: _Window | None = None
         seen: set[int] = set()
         for window_s in self._windows_s:
             stamp = self._tracker.reference_stamp(window_s)
@@ -123,35 +136,21 @@ class EgoMotionStage:
             if span_s > SHORT_S and len(references) < len(seen):
                 break  # the vehicle stands by now, or the picture does
             seen.add(stamp)
-            tracks = self._tracker.window(stamp)
-            if _stands_still(tracks):
+            window = self._window(here, stamp_ns, stamp, road_m, is_shortest=shortest is None)
+            if window is None:
                 continue
-            prior, focus_prior = self._prior(
-                camera_from_odom, has_translation, stamp, span_s, base_from_camera, assumed_speed_mps
-            )
-            if prior is None or len(tracks.slots) < _MIN_TRACKS:
-                continue
-            before = _rays(tracks.pixels_reference, k)
-            now = _rays(tracks.pixels_current, k)
-            static = is_above_ground(before, now, prior, road_m)
-            if np.count_nonzero(static) < _MIN_TRACKS:
-                continue
-            before, now = before[static], now[static]
-            motion = refine_motion(before, now, prior, _SIGMA_FLOOR_PX / k[0, 0])
-            travel = np.array([*motion.focus, 1.0]) * motion.travel_m
-            references.append(ReferenceView(self._past[stamp].pyramid, motion.rotation, travel, span_s))
+            shortest = shortest or window
+            travel = np.array([*window.motion.focus, 1.0]) * window.motion.travel_m
+            references.append(ReferenceView(self._past[stamp].pyramid, window.motion.rotation, travel, span_s))
             if span_s <= SHORT_S or recent is None:
-                recent = motion
-                gather.add(tracks.slots[static], before, motion, span_s, len(references) - 1)
-                innovation = motion.focus - focus_prior
-                turned, told = (_yaw_rad(one, base_from_camera) for one in (motion.rotation, prior.rotation))
-                yaw_slip_rps = (turned - told) / span_s
-        if recent is not None:
-            self._learn_focus(innovation, abs(recent.travel_m))
+                recent = window
+                gather.add(window.slots, window.before, window.motion, span_s, len(references) - 1)
+        if recent is not None and shortest is not None:
+            self._learn(here, recent, shortest, (stamp_ns - recent.stamp_ns) * 1e-9, dt_s)
         known = np.flatnonzero(gather.window_s > 0.0)
         return EgoViews(
             references=tuple(references),
-            focus=None if recent is None else recent.focus,
+            focus=None if recent is None else recent.motion.focus,
             rays=_rays(pixels, k)[known],
             rays_reference=gather.before[known],
             pixels=pixels[known],
@@ -159,66 +158,70 @@ class EgoMotionStage:
             expansion_sigma=gather.expansion_sigma[known],
             window_s=gather.window_s[known],
             reference_index=gather.reference_index[known],
-            sigma_px=max(_SIGMA_FLOOR_PX, recent.sigma * float(k[0, 0]) if recent is not None else 1.0),
-            yaw_slip_rps=yaw_slip_rps,
+            sigma_px=max(_SIGMA_FLOOR_PX, recent.motion.sigma * float(k[0, 0]) if recent is not None else 1.0),
+            yaw_bias_rps=self._odometry.yaw_bias.rps,
         )
 
-    def _prior(
-        self,
-        camera_from_odom: RigidTransform | None,
-        has_translation: bool,
-        stamp: int,
-        span_s: float,
-        base_from_camera: RigidTransform,
-        assumed_speed_mps: float,
-    ) -> tuple[MotionPrior | None, FloatArray]:
-        """Prior for one window, and its focus; None where the camera hardly moved or moved backwards."""
-        past = self._past[stamp]
-        rotation, rate = np.eye(3), _UNKNOWN_RATE_RAD
-        path_m, yaw = assumed_speed_mps * span_s, 0.0
-        if camera_from_odom is not None and past.odom_from_camera is not None:
-            current_from_past = camera_from_odom @ past.odom_from_camera
-            rotation, rate = current_from_past.rotation, _ODOMETRY_RATE_RAD
-            yaw = _yaw_rad(rotation, base_from_camera)
-            if has_translation and past.has_translation:
-                path_m = -float(base_from_camera.rotation[0] @ current_from_past.translation_m)
-        if not path_m >= MIN_TRAVEL_M:
-            return None, np.zeros(2)
-        travel = base_from_camera.rotation.T @ _chord(path_m, yaw, float(base_from_camera.translation_m[0]))
-        if not travel[2] >= MIN_TRAVEL_M:
-            return None, np.zeros(2)
-        focus = travel[:2] / travel[2] + self._bias
-        sigma = float(np.hypot(self._bias_sigma, _FOCUS_SLIP_SIGMA))
-        return MotionPrior(rotation, rate * span_s, focus, sigma, float(travel[2])), focus
+    def _window(
+        self, here: _Past, stamp_ns: int, stamp: int, road_m: FloatArray, *, is_shortest: bool
+    ) -> _Window | None:
+        """Motion since the frame at `stamp`; None where the picture stands still, or hardly anything is known."""
+        tracks = self._tracker.window(stamp)
+        told = self._odometry.since(here.passed, self._past[stamp].passed, (stamp_ns - stamp) * 1e-9)
+        if told is None or _stands_still(tracks):
+            return None
+        turn = None if is_shortest else self._turn(here, stamp_ns, stamp, told)
+        prior = told
+        if turn is not None:
+            prior = dataclasses.replace(told, rotation=turn.rotation, rotation_sigma_rad=turn.sigma_rad)
+        k = here.pyramid.intrinsics[0]
+        before, now = _rays(tracks.pixels_reference, k), _rays(tracks.pixels_current, k)
+        static = is_above_ground(before, now, prior, road_m)
+        if np.count_nonzero(static) < (_MIN_TRACKS if turn is None else _MIN_TRACKS_OF_KNOWN_TURN):
+            return None
+        before = before[static]
+        motion = refine_motion(before, now[static], prior, _SIGMA_FLOOR_PX / k[0, 0])
+        if is_shortest:
+            self._turns.add(stamp_ns, Turn(stamp, motion.rotation, np.sqrt(np.diag(motion.covariance)[:3])))
+        return _Window(stamp, motion, told, tracks.slots[static], before)
 
-    def _learn_focus(self, innovation: FloatArray, travel_m: float) -> None:
-        """Kalman update of the constant part of the focus; slow motion says little about direction."""
-        noise = float(np.hypot(_FOCUS_NOISE_SIGMA, 0.002 / max(travel_m, 0.01)))
-        gain = self._bias_sigma**2 / (self._bias_sigma**2 + noise**2)
-        self._bias = self._bias + gain * innovation
-        self._bias_sigma = float(np.sqrt((1.0 - gain) * self._bias_sigma**2 + _FOCUS_DRIFT_SIGMA**2))
+    def _turn(self, here: _Past, stamp_ns: int, stamp: int, told: MotionPrior) -> Turn | None:
+        """The turn since a frame as the short windows tell it, with what odometry says of the rest; None where they
+        cannot, or where they contradict odometry."""
+        turn = self._turns.since(stamp_ns, stamp)
+        if turn is None:
+            return None
+        if turn.stamp_ns != stamp:
+            gap_s = abs(turn.stamp_ns - stamp) * 1e-9
+            rest = self._odometry.turn(self._past[turn.stamp_ns].passed, self._past[stamp].passed, gap_s)
+            if rest is None:
+                return None
+            turn = Turn(stamp, turn.rotation @ rest[0], turn.sigma_rad + rest[1])
+        return turn if _agree(turn, told) else None
+
+    def _learn(self, here: _Past, recent: _Window, shortest: _Window, span_s: float, dt_s: float) -> None:
+        """What this frame says of odometry's constant errors."""
+        motion, focal_px = recent.motion, here.pyramid.intrinsics[0][0, 0]
+        self._odometry.learn_focus(motion.focus - recent.told.focus, abs(motion.travel_m))
+        if here.passed.odom_from_camera is None or self._past[recent.stamp_ns].passed.odom_from_camera is None:
+            return
+        base_from_camera = here.passed.base_from_camera
+        turned, told = (yaw_rad(one, base_from_camera) / span_s for one in (motion.rotation, recent.told.rotation))
+        apart = np.abs(shortest.motion.residual) * shortest.motion.sigma * focal_px
+        consensus = float(np.mean(apart < _AGREE_PX))
+        self._odometry.yaw_bias.learn(turned - told, told, consensus, dt_s)
 
 
-def _yaw_rad(current_from_past: FloatArray, base_from_camera: RigidTransform) -> float:
-    """How far left the vehicle turned, from the camera's rotation (3, 3)."""
-    turn = base_from_camera.rotation @ current_from_past.T @ base_from_camera.rotation.T
-    return float(np.arctan2(turn[1, 0], turn[0, 0]))
+def _agree(turn: Turn, told: MotionPrior) -> bool:
+    """Whether a turn is what odometry may have meant."""
+    apart = cv2.Rodrigues(turn.rotation @ told.rotation.T)[0].ravel()
+    return bool(np.all(np.abs(apart) <= _CONTRADICTION_SIGMAS * told.rotation_sigma_rad))
 
 
 def _stands_still(tracks: TrackWindow) -> bool:
     """Whether the picture as a whole did not move, whatever odometry says: it is frozen."""
     moved = np.linalg.norm(tracks.pixels_current - tracks.pixels_reference, axis=1)
     return float(np.count_nonzero(moved >= _MOVING_PX)) < _MOVING_SHARE * len(moved)
-
-
-def _chord(path_m: float, yaw_rad: float, ahead_of_axle_m: float) -> FloatArray:
-    """Travel (3,) of a camera in current base axes, for a vehicle that rolls without slipping sideways.
-
-    Odometry poses are too rough for a direction: a centimetre in a metre is half a degree. The chord of an arc lies
-    half the turn off the heading, and a camera ahead of the axle swings out.
-    """
-    half = 0.5 * yaw_rad
-    return np.array([path_m * np.cos(half), -path_m * np.sin(half) + yaw_rad * ahead_of_axle_m, 0.0])
 
 
 class _Gather:

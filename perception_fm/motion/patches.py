@@ -29,7 +29,7 @@ CORRELATED_PIXELS = 4.0  # pixels that count as one: blurring (sigma 0.7) and bi
 _MAX_INDEPENDENT = 40.0
 _WANTED_PARALLAX_PX = 2.0
 _MOST_EXPANSION = 0.35  # blur and sampling differ with scale: more growth pulls distances off
-SHORT_S = 0.7  # windows up to here are about half a second
+SHORT_S = 0.6  # windows up to here are about half a second
 _WANTED_AT_HEIGHT = 0.7  # of the camera height: there obstacle and road differ by this share of the flow
 
 

@@ -41,13 +41,15 @@ class Rivals:
     grade: FloatArray
     block_m: tuple[float, float]
 
-    def ratio(self, patch: BoxPatch, own: FloatArray) -> FloatArray:
-        """Log likelihood ratios (R, C) of the blocks of a patch for a plane that leaves `own` (H, W) unexplained."""
+    def ratio(self, patch: BoxPatch, m: FloatArray, own: FloatArray) -> FloatArray:
+        """Log likelihood ratios (R, C) of the blocks of a patch for the plane m (3,), which leaves `own` (H, W)
+        unexplained."""
         unsteadied = dataclasses.replace(patch, view=self.plain)
         views = (patch,) if self.plain is patch.view else (patch, unsteadied)
         grounds = [view.unexplained(self.road.m) for view in views]
         grounds.append(unexplained_by_grade(patch, self.road, self.grade))
-        scenes = [view.unexplained(share * patch.box.upright) for view in views for share in PAST_SHARES]
+        here = float(m @ patch.centre) / float(patch.box.upright @ patch.centre) * patch.box.upright
+        scenes = [view.unexplained(share * here) for view in views for share in PAST_SHARES]
         scenes.append(unsteadied.unexplained(np.zeros(3)))
         ratio = self._likelihood(patch, own, [*scenes, *grounds])
         return _ground_below(ratio[: len(scenes)].min(axis=0), ratio[len(scenes) :])
@@ -66,7 +68,7 @@ class Rivals:
         residual = block_means(np.asarray(np.stack([own, *rivals]) ** 2, np.float32))
         noisy = residual + NOISE_VARIANCE + patch.misalignment**2 * gradient
         count = independent_pixels(self.current, np.array([patch.box.distance_m]), *self.block_m)
-        ratio = 0.5 * _whiteness(own) * count * np.log(noisy[1:] / noisy[0])
+        ratio = 0.5 * _whiteness(own, patch.pixels) * count * np.log(noisy[1:] / noisy[0])
         return np.asarray(np.clip(ratio, -BLOCK_CLIP, BLOCK_CLIP), np.float64)
 
 
@@ -83,17 +85,19 @@ def _ground_below(scene: FloatArray, grounds: FloatArray) -> FloatArray:
     return np.where(is_ground, grounds[ground, :, np.arange(scene.shape[1])].T, scene)
 
 
-def _whiteness(residual: FloatArray) -> float:
+def _whiteness(residual: FloatArray, pixels: float) -> float:
     """Share of the pixels taken for independent that truly are, from how like its neighbours a residual (H, W) is.
 
     What noise leaves is white but for blur and resampling; what a wrong plane leaves is smooth. A variance over a line
     of pixels whose neighbours correlate by r is as sure as (1 - r^2) / (1 + r^2) of them would be if they were
-    independent (Bartlett 1946, first-order autoregression); `CORRELATED_PIXELS` is already taken off.
+    independent (Bartlett 1946, first-order autoregression); `CORRELATED_PIXELS` is already taken off, and so is that a
+    patch pixel is fewer than one image pixel, `pixels`, far off.
     Blur and a wrong calibration smooth the residual of a true wall too, hence the least share.
     """
     centred = residual - residual.mean()
     variance = float(np.mean(centred * centred)) + 1e-9
     across = (float(np.mean(centred[:, 1:] * centred[:, :-1])) / variance) ** 2
     down = (float(np.mean(centred[1:] * centred[:-1])) / variance) ** 2
-    share = CORRELATED_PIXELS * (1.0 - across) * (1.0 - down) / ((1.0 + across) * (1.0 + down))
+    independent = (1.0 - across) * (1.0 - down) / ((1.0 + across) * (1.0 + down))
+    share = CORRELATED_PIXELS * independent / min(1.0, pixels**2)
     return min(max(share, _LEAST_WHITENESS), 1.0)

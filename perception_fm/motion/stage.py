@@ -21,10 +21,11 @@ from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate, plane_from_mounting, predict_plane
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.motion.closer_look import look_closer
-from perception_fm.motion.ego_views import MIN_TRAVEL_M, EgoMotionStage, EgoViews
+from perception_fm.motion.ego_views import EgoMotionStage, EgoViews
 from perception_fm.motion.ground_contact import ground_contact_m
 from perception_fm.motion.obstacle_tracks import ObstacleTrack, ObstacleTracks, is_trustworthy
 from perception_fm.motion.odometer import Odometer
+from perception_fm.motion.odometry_prior import MIN_TRAVEL_M
 from perception_fm.motion.path_boxes import box_distances
 from perception_fm.motion.path_prediction import PathPrediction
 from perception_fm.motion.plane_fit import PlaneFit

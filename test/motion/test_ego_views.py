@@ -62,7 +62,7 @@ def test_yaw_that_odometry_adds_is_seen(images, turn_rps):
         turn = Rotation.from_euler("z", turn_rps * 0.1 * number).as_matrix()
         pose = RigidTransform(turn, np.array([number * STEP_M, 0.0, 0.0]))
         egos.append(EgoState(number * STEP_NS, pose, SPEED_MPS, turn_rps, True))
-    assert drive(images, egos).yaw_slip_rps == pytest.approx(-turn_rps, abs=math.radians(0.1))
+    assert drive(images, egos).yaw_bias_rps == pytest.approx(-turn_rps, abs=math.radians(0.1))
 
 
 def test_tracks_are_told_over_half_a_second_at_most(cruise):
