@@ -240,10 +240,10 @@ def wrong_answers(given: Sequence[Answer], has_wall: bool, scale: float = 1.0, s
     """Whatever is said with confidence and is not so; what is not known is not wrong.
 
     `scale`: lengths may be too long by this factor; times to contact must be right all the same. `share`: how far off
-    a distance or a time may be.
+    a distance may be.
     """
     if has_wall:
-        return [*wrong_distances(given, scale, share), *wrong_times(given, share), *free_beyond_the_wall(given)]
+        return [*wrong_distances(given, scale, share), *wrong_times(given), *free_beyond_the_wall(given)]
     return [
         f"{one}: {one.result.state.name} at {[item.distance_m for item in one.confirmed]} on free road"
         for one in given
@@ -261,14 +261,13 @@ def wrong_distances(given: Sequence[Answer], scale: float = 1.0, share: float = 
     ]
 
 
-def wrong_times(given: Sequence[Answer], share: float = 0.1) -> list[str]:
-    """Times to contact that are off by more than 10%, or another `share`, at the mean speed of the window that they are
-    of."""
+def wrong_times(given: Sequence[Answer]) -> list[str]:
+    """Times to contact that are off by more than 10%, at the mean speed of the window that they are of."""
     return [
         f"{one}: {item.ttc_s:.2f} s"
         for one in given
         for item in one.confirmed
-        if abs(item.ttc_s * one.closing_mps(_window_s(item)) / one.wall_m - 1.0) > share
+        if abs(item.ttc_s * one.closing_mps(_window_s(item)) / one.wall_m - 1.0) > 0.1
     ]
 
 

@@ -192,7 +192,7 @@ class EgoMotionStage:
         if turn is None:
             return None
         if turn.stamp_ns != stamp:
-            gap_s = abs(turn.stamp_ns - stamp) * 1e-9
+            gap_s = (turn.stamp_ns - stamp) * 1e-9
             rest = self._odometry.turn(self._past[turn.stamp_ns].passed, self._past[stamp].passed, gap_s)
             if rest is None:
                 return None

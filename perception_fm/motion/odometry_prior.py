@@ -50,8 +50,8 @@ class OdometryPrior:
         self._focus_sigma = _FOCUS_START_SIGMA
 
     def turn(self, now: Passed, past: Passed, span_s: float) -> tuple[FloatArray, FloatArray] | None:
-        """Rotation now_from_past (3, 3) of the camera over `span_s`, and its standard deviation (3,), radians, about
-        the optical axes; None without odometry."""
+        """Rotation now_from_past (3, 3) of the camera over `span_s`, negative where the past is later, and its standard
+        deviation (3,), radians, about the optical axes; None without odometry."""
         if now.odom_from_camera is None or past.odom_from_camera is None:
             return None
         bias_rad = self.yaw_bias.rps * span_s
@@ -60,7 +60,7 @@ class OdometryPrior:
         ).rotation
         yaw_rate_rps = yaw_rad(rotation, now.base_from_camera) / span_s
         rate = np.array([_PITCH_RATE_RAD, self.yaw_bias.sigma_rps(yaw_rate_rps), _ROLL_RATE_RAD])
-        return rotation, rate * span_s
+        return rotation, rate * abs(span_s)
 
     def since(self, now: Passed, past: Passed, span_s: float) -> MotionPrior | None:
         """Prior for one window; None where the camera hardly moved or moved backwards."""
@@ -90,7 +90,7 @@ class OdometryPrior:
 
 
 def yaw_rad(current_from_past: FloatArray, base_from_camera: RigidTransform) -> float:
-    """How far left the vehicle turned, from the camera's rotation (3, 3)."""
+    """How far left the vehicle turned, radians about base z, from the camera's rotation (3, 3)."""
     turn = base_from_camera.rotation @ current_from_past.T @ base_from_camera.rotation.T
     return float(np.arctan2(turn[1, 0], turn[0, 0]))
 
@@ -109,11 +109,11 @@ def _way_m(now: Passed, past: Passed) -> float:
     return -float(now.base_from_camera.rotation[0] @ past_in_now.translation_m)
 
 
-def _chord(path_m: float, yaw_rad: float, ahead_of_axle_m: float) -> FloatArray:
+def _chord(path_m: float, turned_rad: float, ahead_of_axle_m: float) -> FloatArray:
     """Travel (3,) of a camera in current base axes, for a vehicle that rolls without slipping sideways.
 
     Odometry poses are too rough for a direction: a centimetre in a metre is half a degree. The chord of an arc lies
     half the turn off the heading, and a camera ahead of the axle swings out.
     """
-    half = 0.5 * yaw_rad
-    return np.array([path_m * np.cos(half), -path_m * np.sin(half) + yaw_rad * ahead_of_axle_m, 0.0])
+    half = 0.5 * turned_rad
+    return np.array([path_m * np.cos(half), -path_m * np.sin(half) + turned_rad * ahead_of_axle_m, 0.0])
