@@ -300,7 +300,7 @@ class TestPictures:
             assert all(one.result.state is PathState.UNVERIFIED for one in given)
 
     @pytest.mark.parametrize(
-        ("blur", "share"), [(defocused(2.0), 0.12), (smeared(9), 0.1)], ids=["2px", "smeared_9px"]
+        ("blur", "share"), [(defocused(2.0), 0.1), (smeared(9), 0.1)], ids=["2px", "smeared_9px"]
     )
     def test_blur(self, blur, share):
         """Out of focus, a wall is told some 10% too near."""

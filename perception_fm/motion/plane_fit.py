@@ -4,7 +4,9 @@ Gauss-Newton on the brightness of the box's patch. The unknowns are the plane's 
 gradient across and up the patch, and a small shift (pitch and yaw that the ego motion missed). Tilt and shift are
 held by priors that allow any wall and no more motion than is left after refinement. The shift found so far is part of
 the warp: as a mere multiple of the gradient it would be wrong by half a shift squared times the curvature of the
-picture, which an expansion imitates.
+picture, which an expansion imitates. How the picture changes with the plane follows from the mean gradient of both
+views (Benhimane and Malis 2004): the difference between two warps a little apart is mostly what rounding to 8 bits
+makes of it, which keeps a fit where it began and lets it look sure.
 """
 
 from __future__ import annotations
@@ -35,10 +37,10 @@ FloatArray = NDArray[np.float64]
 
 ALL = slice(None)
 _ITERATIONS = 5
-_STEP = 0.02
 _SHIFT_STEPS = 2
 _MAX_SHIFT_SIGMAS = 3.0
 _MAX_CHANGE = 0.25  # the sweep is right to 6%; a fit that walks further off has lost its patch
+_DISTANCE_SIGMA = 0.1  # share: a run of boxes 6% apart, of which the middle one is taken; without texture it decides
 _TILT_SIGMA = 0.7  # tangent of the tilt: walls stand within 35 degrees of upright and of facing us
 
 
@@ -153,6 +155,22 @@ class BoxPatch:
         patch = sample(self.view.pyramid.levels[self.level], warp, size).astype(np.float64)
         return alike(patch, self._power)
 
+    def flow(self, m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """By how many patch pixels its pixels (H, W) move, across and down, per unit of inverse depth that m gains."""
+        across, down = self.view.drift(self.rays, m)
+        xx, xy, yx, yy = self._pixels_from_rays
+        return xx * across + xy * down, yx * across + yy * down
+
+    @cached_property
+    def _pixels_from_rays(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Derivatives (H, W) of a patch pixel's column with respect to its ray's x and y, and of its row."""
+        g, (x, y) = self.rays_from_patch, (self.rays[..., axis] for axis in (0, 1))
+        depth = _places(self.now.shape[1], self.now.shape[0]) @ g[2]
+        a, b = (g[0, 0] - x * g[2, 0]) / depth, (g[0, 1] - x * g[2, 1]) / depth
+        c, d = (g[1, 0] - y * g[2, 0]) / depth, (g[1, 1] - y * g[2, 1]) / depth
+        area = a * d - b * c
+        return d / area, -b / area, -c / area, a / area
+
     def sampled(self, planes: FloatArray) -> NDArray[np.uint8]:
         """The patches (M, H, W) as the earlier view shows them if they lie on planes (M, 3)."""
         warps = plane_warps([self.view], np.array([self.level]), self.rays_from_patch[None], planes[:, None])
@@ -190,13 +208,19 @@ class BoxPatch:
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """The plane m (3,) that explains a patch best, `residual` (H, W), and the covariance (5, 5) of inverse depth,
-    gradients across and up, and shift in patch pixels."""
+    """The plane m (3,) that explains a patch best, `residual` (H, W), and the covariance (5, 5) of inverse depth at the
+    ray `centre` (3,), gradients across and up, and shift in patch pixels."""
 
     m: FloatArray
+    centre: FloatArray
     residual: FloatArray
     covariance: FloatArray
     correlation: float
+
+    def inverse_depth(self, ray: FloatArray) -> tuple[float, float]:
+        """Along a ray (3,) with z = 1, and its standard deviation."""
+        change = np.array([1.0, *(ray - self.centre)[:2]])
+        return float(self.m @ ray), math.sqrt(float(change @ self.covariance[:3, :3] @ change))
 
 
 def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int = _ITERATIONS) -> Alignment | None:
@@ -213,11 +237,16 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
     independent = min(1.0, patch.pixels**2) / CORRELATED_PIXELS
     residual, before = now, now
     design = np.empty((5, now.size))
-    design[3], design[4] = patch.gx.ravel(), patch.gy.ravel()
     for _ in range(iterations):
         m = _plane(start, theta, patch.centre)
-        before, more, less = (patch.before(s * m, theta[3:]) for s in (1.0, 1.0 + _STEP, 1.0 - _STEP))
-        rate = (more - less) / (2.0 * _STEP * np.maximum(patch.rays @ m, 1e-6))
+        before = patch.before(m, theta[3:])
+        gx, gy = 0.5 * (patch.gx + _gradient(before, axis=1)), 0.5 * (patch.gy + _gradient(before, axis=0))
+        across, below = patch.flow(m)
+        rate = gx * across + gy * below
+        # Brightness and contrast are those of the other view, whatever the plane.
+        rate -= rate.mean()
+        rate -= before * (float(np.vdot(before, rate)) / (float(np.vdot(before, before)) + 1e-9))
+        design[3], design[4] = gx.ravel(), gy.ravel()
         residual = now - before
         variance = max(floor, (1.4826 * upper_median(np.abs(residual))) ** 2)
         design[0], design[1], design[2] = rate.ravel(), (rate * right).ravel(), (rate * down).ravel()
@@ -232,18 +261,18 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
             break
     covariance = np.asarray(np.linalg.inv(normal), np.float64)
     correlation = float(np.vdot(now, before)) / math.sqrt(float(np.vdot(now, now) * np.vdot(before, before)) + 1e-9)
-    return Alignment(_plane(start, theta, patch.centre), residual, covariance, correlation)
+    return Alignment(_plane(start, theta, patch.centre), patch.centre, residual, covariance, correlation)
 
 
 def upright_sigma(patch: BoxPatch) -> FloatArray:
-    """Prior (3,) of a wall: at any distance (known to 100%), within 35 degrees of upright and of facing us."""
+    """Prior (3,) of a wall: about where the sweep saw it, within 35 degrees of upright and of facing us."""
     inverse = float(patch.box.upright @ patch.centre)
-    return np.array([1.0, _TILT_SIGMA, _TILT_SIGMA]) * inverse
+    return np.array([_DISTANCE_SIGMA, _TILT_SIGMA, _TILT_SIGMA]) * inverse
 
 
 def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFit:
     """The aligned plane as distance, expansion and slope."""
-    inverse, sigma = float(found.m @ patch.centre), float(np.sqrt(found.covariance[0, 0]))
+    inverse, sigma = found.inverse_depth(patch.centre)
     travel = float(patch.view.travel_m[2])
     misaligned = patch.misalignment / patch.spread / abs(travel)  # of inverse depth
     slope, slope_rate = _slope(found.m, road)

@@ -57,6 +57,19 @@ class ReferenceView:
         moved = rays_from_patch + self.travel_m[:, None] * (m @ rays_from_patch)
         return np.asarray(self.cameras[level] @ moved)
 
+    def drift(self, rays: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Across and down, by how much another ray it is that shows already what each of these rays (..., 3), z = 1,
+        would show if the plane m were nearer by one unit of inverse depth.
+
+        With the plane fixed, x + c (m . x) is to keep the direction that it takes when m . x grows:
+        dx = a / (1 + a . grad m), a = (c_xy - c_z x) / (1 + c_z m . x).
+        """
+        cx, cy, cz = self.travel_m
+        farther = 1.0 + cz * (rays @ m)
+        across, down = (cx - cz * rays[..., 0]) / farther, (cy - cz * rays[..., 1]) / farther
+        along = 1.0 + m[0] * across + m[1] * down
+        return across / along, down / along
+
     @cached_property
     def cameras(self) -> list[FloatArray]:
         """Of each level K R^T (3, 3)."""

@@ -118,14 +118,11 @@ def climbing(grade: float, hinge_m: float, contrast: float) -> Scene:
 @pytest.mark.parametrize("contrast", [0.05, 0.22])
 @pytest.mark.parametrize(("grade", "hinge_m"), [(0.06, 25.0), (0.08, 8.0), (0.12, 15.0), (0.15, 25.0)])
 def test_climbing_road_is_no_obstacle(grade, hinge_m, contrast):
-    """The views are 0.5 s and 6 m apart: 12 m/s, so that a bend of 288 m and more may be driven. Where less of the bend
-    lies behind, it is a ramp that begins too sharply, and evidence of something upright is no mistake."""
-    ratio = look(climbing(grade, hinge_m, contrast)).ratio
-    assert ratio[hinge_m + 0.5 * grade * 288.0 <= DISTANCES_M].max() < 3.0
-    assert ratio.max() < 0.5 * CONFIRM
+    """The views are 0.5 s and 6 m apart: 12 m/s, so that a bend of 288 m and more may be driven."""
+    assert look(climbing(grade, hinge_m, contrast)).ratio.max() < 3.0
 
 
-@pytest.mark.parametrize(("grade", "hinge_m"), [(0.12, 15.0)])
+@pytest.mark.parametrize(("grade", "hinge_m"), [(0.12, 12.0)])
 def test_without_drivable_grade_a_climbing_road_is_an_obstacle(grade, hinge_m, monkeypatch):
     monkeypatch.setattr(rivals, "unexplained_by_grade", lambda patch, road, start: patch.now)
     assert look(climbing(grade, hinge_m, 0.05)).ratio.max() > CONFIRM
