@@ -40,7 +40,7 @@ FloatArray = NDArray[np.float64]
 
 _LEAST_SLOPE_RAD = float(np.radians(45.0))
 _SLOPE_SIGMAS = 3.0
-_PLACINGS, _PLACING_ITERATIONS = 3, 3
+_PLACINGS, _PLACING_ITERATIONS = 3, 4
 _BESIDE = 3.0  # e^3 for the plane beside the box: there it goes on
 
 

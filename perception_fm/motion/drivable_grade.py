@@ -28,7 +28,7 @@ _HINGE_SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST_HEIGHT_SHARE = 0.3
 _VERTICAL_MPS2 = 0.5
 _SIGMA_SHARES = np.array([0.1, 0.05, 0.2])  # of inverse depth, gradient across and gradient up
-_ITERATIONS = 3
+_ITERATIONS = 4
 
 
 def most_like_grade(patch: BoxPatch, road: PlaneEstimate) -> FloatArray:

@@ -14,7 +14,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,12 +38,14 @@ from perception_fm.motion.warp import GrayPyramid, ReferenceView, plane_warps, s
 FloatArray = NDArray[np.float64]
 
 ALL = slice(None)
-_ITERATIONS = 5
+_ITERATIONS = 6
 _SHIFT_STEPS = 2
 _MAX_SHIFT_SIGMAS = 3.0
+_ENOUGH = 1e-3  # share of the distance
+_OUTLIER = 9.0  # variances: at three sigmas a pixel counts a quarter
 _MAX_CHANGE = 0.25  # the sweep is right to 6%; a fit that walks further off has lost its patch
-_DISTANCE_SIGMA = 0.1  # share: a run of boxes 6% apart, of which the middle one is taken; without texture it decides
-_TILT_SIGMA = 0.7  # tangent of the tilt: walls stand within 35 degrees of upright and of facing us
+_DISTANCE_SIGMA = 0.05  # share: of a run of boxes 6% apart the middle one is taken; without texture it decides
+_SLANT_SIGMA, _LEAN_SIGMA = 0.7, 0.4  # tangents: walls stand within 35 degrees of facing us, 22 of upright
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class BoxPatch:
         level = patch_level(current, box.distance_m, width_m)
         k = current.intrinsics[level]
         now = sample(current.levels[level], k @ rays_from_patch, (width, height)).astype(np.float64)
+        gx, gy = _gradients(now)
         rays = _places(width, height) @ rays_from_patch.T
         rays /= rays[..., 2:].copy()
         return BoxPatch(
@@ -114,8 +119,8 @@ class BoxPatch:
             view=view,
             level=level,
             now=now - now.mean(),
-            gx=_gradient(now, axis=1),
-            gy=_gradient(now, axis=0),
+            gx=gx,
+            gy=gy,
             rays=rays,
             centre=rays[height // 2, width // 2],
             pixels=width_m * float(k[0, 0]) / box.distance_m / PATCH_WIDTH,
@@ -209,7 +214,8 @@ class BoxPatch:
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """The plane m (3,) that explains a patch best, `residual` (H, W), and the covariance (5, 5) of inverse depth at the
-    ray `centre` (3,), gradients across and up, and shift in patch pixels."""
+    ray `centre` (3,), gradients across and up, and shift in patch pixels, as if nothing had been known of the distance.
+    """
 
     m: FloatArray
     centre: FloatArray
@@ -226,48 +232,57 @@ class Alignment:
 def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int = _ITERATIONS) -> Alignment | None:
     """Maximum a posteriori plane near `start` (3,); None where it walks off.
 
+    A step that explains less than the plane before is halved.
+
     `sigma` (3,): prior standard deviations of the inverse depth at the patch centre and of its gradients across and up.
     """
     first = float(start @ patch.centre)
     right, down = (patch.rays[..., axis] - patch.centre[axis] for axis in (0, 1))
     prior = np.array([*sigma, patch.shift_sigma, patch.shift_sigma]) ** -2.0
     floor, now = patch.floor, patch.now
-    theta, held = np.zeros(5), np.diag(prior)
-    normal = held
+    normal = held = np.diag(prior)
     independent = min(1.0, patch.pixels**2) / CORRELATED_PIXELS
     residual, before = now, now
     design = np.empty((5, now.size))
+    across, below = patch.flow(start)
+    theta, step, least, limit = np.zeros(5), np.zeros(5), math.inf, math.inf
     for _ in range(iterations):
-        m = _plane(start, theta, patch.centre)
-        before = patch.before(m, theta[3:])
-        gx, gy = 0.5 * (patch.gx + _gradient(before, axis=1)), 0.5 * (patch.gy + _gradient(before, axis=0))
-        across, below = patch.flow(m)
+        there = patch.before(_plane(start, theta + step, patch.centre), theta[3:] + step[3:])
+        left = now - there
+        square = left * left
+        if math.isinf(limit):
+            limit = _OUTLIER * max(floor, 2.198 * upper_median(square))
+        cost = float((square / (limit + square)).sum())
+        if cost > least:
+            step = 0.5 * step
+            continue
+        theta, least, residual, before = theta + step, cost, left, there
+        if abs(theta[0]) > _MAX_CHANGE * first:
+            return None
+        if 0.0 < abs(step[0]) < _ENOUGH * first:
+            break
+        gx, gy = (0.5 * (one + other) for one, other in zip((patch.gx, patch.gy), _gradients(before)))
         rate = gx * across + gy * below
         # Brightness and contrast are those of the other view, whatever the plane.
         rate -= rate.mean()
         rate -= before * (float(np.vdot(before, rate)) / (float(np.vdot(before, before)) + 1e-9))
-        design[3], design[4] = gx.ravel(), gy.ravel()
-        residual = now - before
-        variance = max(floor, (1.4826 * upper_median(np.abs(residual))) ** 2)
-        design[0], design[1], design[2] = rate.ravel(), (rate * right).ravel(), (rate * down).ravel()
-        weights = independent / (variance * (1.0 + residual.ravel() ** 2 / (9.0 * variance)) ** 2)
-        weighted = design * weights
+        variance = max(floor, 2.198 * upper_median(square))
+        design[:] = [some.ravel() for some in (rate, rate * right, rate * down, gx, gy)]
+        weighted = design * (independent / (variance * (1.0 + square.ravel() / (_OUTLIER * variance)) ** 2))
         normal = weighted @ design.T + held
         step = np.linalg.solve(normal, weighted @ residual.ravel() - prior * theta)
-        theta = theta + step
-        if abs(theta[0]) > _MAX_CHANGE * first:
-            return None
-        if abs(step[0]) < 1e-4 * first:
-            break
-    covariance = np.asarray(np.linalg.inv(normal), np.float64)
+    # Where it began is the same from frame to frame and no second look.
+    seen = normal.copy()
+    seen[0, 0] += first**-2.0 - prior[0]
+    covariance = np.asarray(np.linalg.inv(seen), np.float64)
     correlation = float(np.vdot(now, before)) / math.sqrt(float(np.vdot(now, now) * np.vdot(before, before)) + 1e-9)
     return Alignment(_plane(start, theta, patch.centre), patch.centre, residual, covariance, correlation)
 
 
 def upright_sigma(patch: BoxPatch) -> FloatArray:
-    """Prior (3,) of a wall: about where the sweep saw it, within 35 degrees of upright and of facing us."""
+    """Prior (3,) of a wall: about where the sweep saw it, about upright, about facing us."""
     inverse = float(patch.box.upright @ patch.centre)
-    return np.array([_DISTANCE_SIGMA, _TILT_SIGMA, _TILT_SIGMA]) * inverse
+    return np.array([_DISTANCE_SIGMA, _SLANT_SIGMA, _LEAN_SIGMA]) * inverse
 
 
 def described(patch: BoxPatch, found: Alignment, road: PlaneEstimate) -> PlaneFit:
@@ -314,5 +329,8 @@ def _slope(m: FloatArray, road: PlaneEstimate) -> tuple[float, float]:
     return slope, abs(float(np.sin(slope))) / size
 
 
-def _gradient(values: FloatArray, axis: int) -> FloatArray:
-    return np.asarray(np.gradient(values, axis=axis))
+def _gradients(patch: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Central differences (H, W) across and down, per pixel; half of that at the border."""
+    across, down = (1, 0), (0, 1)
+    dx, dy = (cv2.Sobel(patch, cv2.CV_64F, *way, None, 1, 0.5, 0.0, cv2.BORDER_REPLICATE) for way in (across, down))
+    return cast("FloatArray", dx), cast("FloatArray", dy)

@@ -41,9 +41,9 @@ def test_distance_of_a_wall(distance_m, start_share):
     assert plane.correlation > 0.95
 
 
-@pytest.mark.parametrize("start_share", [0.9, 1.1])
+@pytest.mark.parametrize("start_share", [0.95, 1.06])
 def test_far_wall_is_found_from_either_side(start_share):
-    """At 30 m its expansion differs by half a pixel from where the fit begins: far more than the rounding of pixels."""
+    """Its expansion differs by a quarter of a pixel from where the fit begins: far more than the rounding of pixels."""
     dim = make_scene(road(noise_texture(1)), wall(noise_texture(2, 0.05), 30.0))
     plane = fit(dim, 0.0, start_share * 30.0)
     assert plane is not None
@@ -57,7 +57,7 @@ def test_a_blank_patch_stays_where_it_was_looked_for():
     plane = fit_in(blank.pyramid(0.0), blank.view(0.0, 6.0), box, blank.plane, WIDTH_M)
     assert plane is not None
     assert plane.depth_m == pytest.approx(30.0, rel=0.05)
-    assert plane.depth_sigma_m > 0.08 * 30.0
+    assert plane.depth_sigma_m > 0.5 * 30.0
 
 
 def test_flow_is_how_the_earlier_view_changes_with_the_plane():
