@@ -19,18 +19,12 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.box_patch import BoxPatch
 from perception_fm.motion.drivable_grade import most_like_grade
 from perception_fm.motion.obstacle_tracks import CEILING
 from perception_fm.motion.patches import COLUMNS, choose_views
 from perception_fm.motion.path_boxes import BOX_SPACING, PATCH_WIDTH, ROWS, box_geometry
-from perception_fm.motion.plane_fit import (
-    Alignment,
-    BoxPatch,
-    PlaneFit,
-    align,
-    described,
-    upright_sigma,
-)
+from perception_fm.motion.plane_fit import Alignment, PlaneFit, align, described, upright_sigma
 from perception_fm.motion.rivals import Rivals
 from perception_fm.motion.road_alignment import RoadAlignment
 from perception_fm.motion.swept_boxes import BLOCK_CLIP, OPEN, BoxEvidence, path_evidence, strongest_window

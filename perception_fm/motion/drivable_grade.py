@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.box_patch import BoxPatch
 from perception_fm.motion.patches import exposed_alike, remove_shift
-from perception_fm.motion.plane_fit import BoxPatch, align
+from perception_fm.motion.plane_fit import align
 
 FloatArray = NDArray[np.float64]
 

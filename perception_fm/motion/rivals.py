@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.box_patch import BoxPatch
 from perception_fm.motion.drivable_grade import unexplained_by_grade
 from perception_fm.motion.patches import (
     CORRELATED_PIXELS,
@@ -21,7 +22,6 @@ from perception_fm.motion.patches import (
     block_means,
     independent_pixels,
 )
-from perception_fm.motion.plane_fit import BoxPatch
 from perception_fm.motion.swept_boxes import BLOCK_CLIP, PAST_SHARES
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 

@@ -7,9 +7,10 @@ import pytest
 from motion_scene import GREY, Scene, free_road, make_scene, noise_texture, road, wall, wall_at_30_m
 
 from perception_fm.geometry.road_plane import PlaneEstimate
+from perception_fm.motion.box_patch import BoxPatch
 from perception_fm.motion.patches import choose_views
 from perception_fm.motion.path_boxes import BoxGeometry, box_geometry
-from perception_fm.motion.plane_fit import BoxPatch, PlaneFit, align, described, upright_sigma
+from perception_fm.motion.plane_fit import PlaneFit, align, described, upright_sigma
 from perception_fm.motion.warp import GrayPyramid, ReferenceView
 
 WIDTH_M, SWEPT_HEIGHT_M = 1.9, 2.5
@@ -58,24 +59,6 @@ def test_a_blank_patch_stays_where_it_was_looked_for():
     assert plane is not None
     assert plane.depth_m == pytest.approx(30.0, rel=0.05)
     assert plane.depth_sigma_m > 0.5 * 30.0
-
-
-def test_flow_is_how_the_earlier_view_changes_with_the_plane():
-    scene = wall_at_30_m()
-    box = box_geometry(18.0, scene.path, scene.plane, 0.0, SWEPT_HEIGHT_M, WIDTH_M)
-    patch = BoxPatch.cut(scene.pyramid(12.0), scene.view(12.0, 6.0), box, WIDTH_M)
-    m = box.upright + np.array([0.01, 0.02, 0.0])
-    across, down = patch.flow(m)
-    step = 1e-5
-
-    def seen(plane, x, y):
-        pixel = patch.view.pixels_from_patch(patch.rays_from_patch, plane, 0) @ np.array([x, y, 1.0])
-        return pixel[:2] / pixel[2]
-
-    for row, column in ((0, 0), (13, 27), (39, 31)):
-        nearer = seen(m + np.array([0.0, 0.0, step]), column, row)
-        moved = seen(m, column + step * across[row, column], row + step * down[row, column])
-        np.testing.assert_allclose(nearer, moved, atol=1e-6)
 
 
 def test_errors_are_about_as_large_as_sigma_says():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.road_plane import PlaneEstimate
-from perception_fm.motion.plane_fit import BoxPatch
+from perception_fm.motion.box_patch import BoxPatch
 
 
 @dataclass(frozen=True)
