@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.spatial import cKDTree
 from perception_fm.config import NodeConfig
 from perception_fm.geometry.path import swing_m, turn_rad
 from perception_fm.geometry.transform import RigidTransform
+from perception_fm.synth.painted.painted_wall import PaintedWall
 
 FloatArray = NDArray[np.float64]
 Spans = tuple[tuple[float, float], ...]
@@ -48,6 +50,24 @@ class Way:
 
     points_world_m: FloatArray
     distance_m: FloatArray
+
+    def meets_m(self, wall: PaintedWall) -> float:
+        """Distance along it, prolonged straight, at which it goes through the plane of a wall; NaN where it does not.
+
+        In a bend that is not how far the plane is straight ahead: one that stands at a slant is met elsewhere.
+        """
+        if len(self.distance_m) < 2:
+            return math.nan
+        clearance = (self.points_world_m - wall.corners_world_m[0]) @ wall.normal_world
+        if clearance.min() > 0.0 and clearance[-1] < clearance[-2]:
+            step_m = self.distance_m[-1] - self.distance_m[-2]
+            return float(self.distance_m[-1] + step_m * clearance[-1] / (clearance[-2] - clearance[-1]))
+        through = np.flatnonzero((clearance[:-1] > 0.0) & (clearance[1:] <= 0.0))
+        if not len(through):
+            return math.nan
+        first = int(through[0])
+        share = clearance[first] / (clearance[first] - clearance[first + 1])
+        return float(self.distance_m[first] + share * (self.distance_m[first + 1] - self.distance_m[first]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,21 +51,17 @@ def frame_truths(bag: Path, swept: Swept) -> Iterator[FrameTruth]:
             if stamp != stamps[number]:
                 raise PerceptionError(f"{bag}: the picture of {stamp} ns has no true pose")
             pose, speed = poses[stamp], speeds[stamp]
-            present = present_way(pose, float(curvature[number]), speed)
-            standing, driven = scan(depth, label, intrinsics, pose, [present, driven_way(positions, number)])
+            present, taken = present_way(pose, float(curvature[number]), speed), driven_way(positions, number)
+            standing, driven = scan(depth, label, intrinsics, pose, [present, taken])
             yield FrameTruth(
                 stamp_ns=stamp,
                 speed_mps=speed,
                 moved_m=float(moved[number]),
-                wall_m=math.nan if wall is None else _ahead(wall.distance_to_wall_m(pose)),
+                wall_m=math.nan if wall is None else taken.meets_m(wall),
                 nearest_m=min((start for start, _ in standing.stretches(swept)), default=math.inf),
                 standing=standing.stretches(swept, MARGIN_M),
                 driven=driven.stretches(swept, MARGIN_M),
             )
-
-
-def _ahead(distance_m: float) -> float:
-    return distance_m if distance_m > 0.0 else math.nan
 
 
 def curvatures(poses: list[RigidTransform], positions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import pytest
 
 from perception_fm.evaluation.corridor import Swept, driven_way, merged, present_way, scan
 from perception_fm.geometry.transform import BASE_FROM_OPTICAL_AXES, RigidTransform
+from perception_fm.synth.painted.painted_wall import PaintedWall
 
 EYE_M = 1.4
 ROAD, WALL = 0, 3
@@ -126,3 +127,31 @@ def test_present_way_follows_the_heading():
 def test_merged_distances():
     assert merged(np.array([])) == ()
     assert merged(np.array([5.0, 1.0, 1.4, 1.8])) == ((1.0, 1.8), (5.0, 5.0))
+
+
+def canvas(x_m: float, y_m: float, slant_deg: float) -> PaintedWall:
+    """Four metres wide, its middle there; at 0 degrees it faces who comes along x."""
+    across = 2.0 * np.array([np.sin(np.radians(slant_deg)), -np.cos(np.radians(slant_deg)), 0.0])
+    foot = np.array([x_m, y_m, 0.0])
+    corners = np.stack([foot - across, foot + across, foot + across + [0, 0, 3.0], foot - across + [0, 0, 3.0]])
+    return PaintedWall(corners, np.array([1.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("slant_deg", [-60.0, 0.0, 60.0])
+def test_a_straight_way_meets_a_wall_where_it_stands(slant_deg):
+    way = driven_way(np.column_stack([np.arange(0.0, 51.0), np.zeros(51), np.full(51, 1.4)]), 10)
+    assert way.meets_m(canvas(60.0, 0.0, slant_deg)) == pytest.approx(50.0)
+    assert way.meets_m(canvas(100.0, 0.0, slant_deg)) == pytest.approx(90.0)  # 20 m beyond what is prolonged
+    assert math.isnan(way.meets_m(canvas(5.0, 0.0, 0.0)))  # passed
+
+
+def test_a_bend_meets_a_slanted_wall_at_its_foot_on_the_way():
+    """A left bend of 200 m radius, a canvas across it 80 m on that is turned by 60 degrees: straight ahead of where the
+    bend begins its plane is 51 m away."""
+    angle = np.linspace(0.0, 0.395, 80)
+    positions = np.column_stack([200.0 * np.sin(angle), 200.0 * (1.0 - np.cos(angle)), np.full(80, 1.4)])
+    foot = 200.0 * np.array([np.sin(0.4), 1.0 - np.cos(0.4)])
+    wall = canvas(*foot, -60.0)
+    assert driven_way(positions, 0).meets_m(wall) == pytest.approx(80.0, abs=0.3)
+    straight = driven_way(np.column_stack([np.linspace(0.0, 20.0, 21), np.zeros(21), np.full(21, 1.4)]), 0)
+    assert abs(straight.meets_m(wall) - 80.0) > 15.0

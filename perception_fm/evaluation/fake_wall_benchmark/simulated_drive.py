@@ -49,20 +49,22 @@ def simulated_frames(scenario: Scenario, swept: Swept) -> Iterator[BenchFrame]:
             frame = simulation.frame(number)
             assert frame.truth is not None
             pose, speed = poses[number], frame.speed_mps
-            ways = [present_way(pose, float(bends[number]), speed), driven_way(positions, number)]
+            taken = driven_way(positions, number)
+            ways = [present_way(pose, float(bends[number]), speed), taken]
+            wall = None if simulation.wall_in_way is None else frame.walls.get(simulation.wall_in_way)
             depth_m, label, intrinsics = _thinned(frame.truth, frame.truth_view)
             standing, driven = scan(depth_m, label, intrinsics, pose, ways)
             truth = FrameTruth(
                 stamp_ns=frame.stamp_ns,
                 speed_mps=speed,
                 moved_m=float(moved[number]),
-                wall_m=frame.wall_distance_m if frame.wall_distance_m > 0.0 else math.nan,
+                wall_m=math.nan if wall is None else taken.meets_m(wall),
                 nearest_m=min((start for start, _ in standing.stretches(swept)), default=math.inf),
                 standing=standing.stretches(swept, MARGIN_M),
                 driven=driven.stretches(swept, MARGIN_M),
             )
             ego.take_until(frame.time_s)
-            taken = CameraFrame(
+            shown = CameraFrame(
                 frame.stamp_ns,
                 f"{scenario.camera.name}_optical",
                 _transmitted(simulation, frame),
@@ -70,7 +72,7 @@ def simulated_frames(scenario: Scenario, swept: Swept) -> Iterator[BenchFrame]:
                 base_from_camera,
                 ego.history.at(frame.stamp_ns),
             )
-            yield BenchFrame(taken, truth, believed_scene(frame.truth, frame.truth_view, base_from_camera))
+            yield BenchFrame(shown, truth, believed_scene(frame.truth, frame.truth_view, base_from_camera))
 
 
 class _Odometry:
