@@ -118,7 +118,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 def write_image(path: Path, image: NDArray[Any]) -> None:
     """JPEG of quality 95 or PNG, by the name's ending. Raises `BagError`."""
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]):
+    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if is_jpeg else []):
         raise BagError(f"cannot write the image {path}")
 
 
