@@ -95,7 +95,7 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
         left = now - there
         square = left * left
         if math.isinf(limit):
-            limit = _OUTLIER * max(floor, 2.198 * upper_median(square))
+            limit = _OUTLIER * max(floor, 2.198 * upper_median(square))  # 1.4826 squared, of a Gaussian's median
         cost = float((square / (limit + square)).sum())
         if cost > least:
             step = 0.5 * step
