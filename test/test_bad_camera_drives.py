@@ -303,7 +303,7 @@ class TestPictures:
         ("blur", "share"), [(defocused(2.0), 0.1), (smeared(9), 0.1)], ids=["2px", "smeared_9px"]
     )
     def test_blur(self, blur, share):
-        """Out of focus, a wall is told up to 9% too near."""
+        """Out of focus, a wall is told too near."""
         at_wall, on_road = answers(reshot(wall_shots(), blur)), answers(reshot(free_shots(), blur))
         assert wrong_answers(at_wall, has_wall=True, share=share) == []
         assert wrong_answers(on_road, has_wall=False) == []

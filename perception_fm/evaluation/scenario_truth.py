@@ -22,10 +22,11 @@ TRUTH_NAME = "truth.json"
 class FrameTruth:
     """One frame of a drive.
 
-    `moved_m`: since the frame before. `wall_m`: to the wall in the way, NaN where there is none ahead. `nearest_m`: to
-    the nearest thing in the corridor that the vehicle sweeps if it keeps on as it goes now, infinite where the picture
-    shows none. `standing`: where things stand in that corridor and `driven` in the one that it will really sweep, both
-    widened by what counts as still in the way.
+    Distances in metres. `moved_m`: since the frame before. `wall_m`: along the driven path to where that goes through
+    the plane of the wall in the way, NaN where there is none ahead. `nearest_m`: to the nearest thing in the corridor
+    that the vehicle sweeps if it keeps on as it goes now, infinite where the picture shows none. `standing`: where
+    things stand in that corridor and `driven` in the one that it will really sweep, both widened by what counts as
+    still in the way.
     """
 
     stamp_ns: int
