@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -19,6 +19,8 @@ from perception_fm.motion.warp import GrayPyramid, ReferenceView, plane_warps, s
 FloatArray = NDArray[np.float64]
 
 ALL = slice(None)
+_BLUR_PX = 0.8  # of a view: 0.7 by the pyramid, the extent of a pixel, a good lens
+_LEAST_BLUR = 0.2  # patch pixels: less changes nothing
 _SHIFT_STEPS = 2
 _MAX_SHIFT_SIGMAS = 3.0
 
@@ -111,6 +113,18 @@ class BoxPatch:
         size = (self.now.shape[1], self.now.shape[0])
         patch = sample(self.view.pyramid.levels[self.level], warp, size).astype(np.float64)
         return alike(patch, self._power)
+
+    def as_blurred_as_before(self, growth: float) -> BoxPatch:
+        """The patch with the blur of the earlier view, which is magnified by `growth` until both are alike.
+
+        An edge that is blunter in one of them would be taken for one that stands nearer.
+        """
+        sigma = _BLUR_PX * math.sqrt(max(growth * growth - 1.0, 0.0)) / self.pixels
+        if sigma < _LEAST_BLUR:
+            return self
+        now = cast("FloatArray", cv2.GaussianBlur(self.now, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+        gx, gy = gradients(now)
+        return replace(self, now=now - now.mean(), gx=gx, gy=gy)
 
     def flow(self, m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """By how many patch pixels its pixels (H, W) move, across and down, per unit of inverse depth that m gains."""

@@ -73,20 +73,21 @@ class Alignment:
         return float(self.m @ ray), math.sqrt(float(change @ self.covariance[:3, :3] @ change))
 
 
-def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int = _ITERATIONS) -> Alignment | None:
+def align(sharp: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int = _ITERATIONS) -> Alignment | None:
     """Maximum a posteriori plane near `start` (3,); None where it walks off.
 
     A step that explains less than the plane before is halved.
 
     `sigma` (3,): prior standard deviations of the inverse depth at the patch centre and of its gradients across and up.
     """
-    first = float(start @ patch.centre)
+    first = float(start @ sharp.centre)
+    patch = sharp.as_blurred_as_before(1.0 + float(sharp.view.travel_m[2]) * first)
     right, down = (patch.rays[..., axis] - patch.centre[axis] for axis in (0, 1))
     prior = np.array([*sigma, patch.shift_sigma, patch.shift_sigma]) ** -2.0
     floor, now = patch.floor, patch.now
     normal = held = np.diag(prior)
     independent = min(1.0, patch.pixels**2) / CORRELATED_PIXELS
-    residual, before = now, now
+    before = now
     design = np.empty((5, now.size))
     across, below = patch.flow(start)
     theta, step, least, limit = np.zeros(5), np.zeros(5), math.inf, math.inf
@@ -100,7 +101,7 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
         if cost > least:
             step = 0.5 * step
             continue
-        theta, least, residual, before = theta + step, cost, left, there
+        theta, least, before = theta + step, cost, there
         if abs(theta[0]) > _MAX_CHANGE * first:
             return None
         if 0.0 < abs(step[0]) < _ENOUGH * first:
@@ -114,13 +115,14 @@ def align(patch: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
         design[:] = [some.ravel() for some in (rate, rate * right, rate * down, gx, gy)]
         weighted = design * (independent / (variance * (1.0 + square.ravel() / (_OUTLIER * variance)) ** 2))
         normal = weighted @ design.T + held
-        step = np.linalg.solve(normal, weighted @ residual.ravel() - prior * theta)
+        step = np.linalg.solve(normal, weighted @ left.ravel() - prior * theta)
     # Where it began is the same from frame to frame and no second look.
     seen = normal.copy()
     seen[0, 0] += first**-2.0 - prior[0]
     covariance = np.asarray(np.linalg.inv(seen), np.float64)
     correlation = float(np.vdot(now, before)) / math.sqrt(float(np.vdot(now, now) * np.vdot(before, before)) + 1e-9)
-    return Alignment(_plane(start, theta, patch.centre), patch.centre, residual, covariance, correlation)
+    m = _plane(start, theta, patch.centre)
+    return Alignment(m, patch.centre, sharp.now - sharp.before(m, theta[3:]), covariance, correlation)
 
 
 def upright_sigma(patch: BoxPatch) -> FloatArray:

@@ -72,13 +72,24 @@ def scene_obstacles(
 
 
 def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Distances (T,) of boxes with corners (T, 4, 2), and whether they reach into the path."""
+    """Distances (T,) of boxes with corners (T, 4, 2), and whether they reach into the path.
+
+    In the path: along it to where the box reaches into it, which is not its nearest corner where a long one leans in
+    with its far end. Beside it: from where the path starts to the nearest corner.
+    """
     points = corners_m.reshape(-1, 2)
     along, left = (one.reshape(-1, 4) for one in path.along_and_left_m(points))
-    is_beside = (left.min(axis=1) > path.half_width_m) | (left.max(axis=1) < -path.half_width_m)
-    is_in_path = ~is_beside & (along.max(axis=1) > 0.0)
+    half = path.half_width_m
+    inside = [np.where(np.abs(left) <= half, along, math.inf)]
+    steps_along, steps_left = (np.roll(one, -1, axis=1) - one for one in (along, left))
+    for border in (half, -half):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = (border - left) / steps_left
+            inside.append(np.where((share >= 0.0) & (share <= 1.0), along + share * steps_along, math.inf))
+    near, far = np.hstack(inside), np.hstack([np.where(np.isfinite(one), one, -math.inf) for one in inside])
+    is_in_path = far.max(axis=1) > 0.0
     away = np.hypot(*(points - np.array(path.start_m)).T).reshape(-1, 4)
-    return np.where(is_in_path, np.maximum(along.min(axis=1), 0.0), away.min(axis=1)), is_in_path
+    return np.where(is_in_path, np.maximum(near.min(axis=1), 0.0), away.min(axis=1)), is_in_path
 
 
 def _variances(covariance: FloatArray, turn: FloatArray) -> FloatArray:

@@ -23,3 +23,17 @@ def test_flow_is_how_the_earlier_view_changes_with_the_plane():
         nearer = seen(m + np.array([0.0, 0.0, step]), column, row)
         moved = seen(m, column + step * across[row, column], row + step * down[row, column])
         np.testing.assert_allclose(nearer, moved, atol=1e-6)
+
+
+def test_both_views_are_equally_blurred_when_compared():
+    """The earlier view was 6 m farther off, so it is magnified by 1.5, and its blur with it."""
+    scene = wall_at_30_m()
+    box = box_geometry(12.0, scene.path, scene.plane, 0.5, 2.5, 1.9)
+    sharp = BoxPatch.cut(scene.pyramid(18.0), scene.view(18.0, 6.0), box, 1.9)
+    alike = sharp.as_blurred_as_before(1.5)
+
+    def left(patch):
+        return float(np.mean((patch.now - patch.before(box.upright, np.zeros(2))) ** 2))
+
+    assert left(alike) < 0.7 * left(sharp)
+    assert sharp.as_blurred_as_before(1.0) is sharp

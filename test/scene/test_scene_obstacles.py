@@ -68,6 +68,27 @@ def test_track_beside_the_path_has_its_nearest_point():
     assert obstacle(track(20.0, 1.8), 10.0, 0.0).is_in_path
 
 
+def test_long_thing_that_leans_in_with_its_far_end_is_where_it_does_so():
+    """A row of parked cars, 20 m long, 3 degrees off the path: its near end stands 1 m beside it."""
+    row = dataclasses.replace(
+        track(16.0, -2.3), size_m=np.array([[20.0, 1.8, 1.5]]), yaw_rad=np.array([0.5 + math.radians(3.0)])
+    )
+    found = obstacle(row, 10.0, 0.0)
+    assert found.is_in_path
+    # The left side is 0.9 m off the axis and rises by sin(3 deg) a metre: it is 0.95 m off the path's middle there.
+    along = (2.3 - 0.95 - 0.9 / math.cos(math.radians(3.0))) / math.tan(math.radians(3.0))
+    assert found.distance_m == pytest.approx(16.0 + along - 1.0, abs=0.05)
+    beside = obstacle(dataclasses.replace(row, yaw_rad=np.array([0.5])), 10.0, 0.0)
+    assert not beside.is_in_path
+
+
+def test_thing_wider_than_the_path_is_in_it():
+    across = dataclasses.replace(track(20.0, 1.0), size_m=np.array([[0.4, 9.0, 2.0]]))
+    found = obstacle(across, 10.0, 0.0)
+    assert found.is_in_path
+    assert found.distance_m == pytest.approx(18.8)
+
+
 def test_each_of_many_tracks_is_what_it_is_alone():
     things = [track(20.0, 0.5, 2.0), track(12.0, -4.0), track(-5.0, 0.0)]
     found = scene_obstacles(columns_joined(things), HERE, PATH, 10.0, 0.1)
