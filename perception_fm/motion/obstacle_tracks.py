@@ -162,13 +162,16 @@ class ObstacleTracks:
         return supported
 
     def _absorb(self, odometer_m: float, distance_m: FloatArray, thing: NDArray[np.intp]) -> None:
-        """A track without a peak of its own, in a box that belongs to the peak of another, is that thing, misplaced."""
+        """A track without a peak of its own, in a box that belongs to the peak of another, is that thing, misplaced.
+
+        What is confirmed stays where it is until there is more evidence for the other: one odd look moves no alarm.
+        """
         seen = {track.row: track for track in self.tracks if track.is_seen}
         kept = []
         for track in self.tracks:
             box = int(np.argmin(np.abs(distance_m - track.distance_m(odometer_m))))
             owner = None if track.is_seen else seen.get(int(thing[box]))
-            if owner is None:
+            if owner is None or (track.is_confirmed and owner.log_ratio < track.log_ratio):
                 kept.append(track)
                 continue
             owner.track_id = min(owner.track_id, track.track_id)

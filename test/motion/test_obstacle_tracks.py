@@ -290,8 +290,10 @@ def test_confirmed_obstacle_stays_when_the_path_becomes_uncertain():
     assert tracks.tracks[0].is_confirmed
 
 
-def test_track_in_a_box_that_shows_another_is_that_one():
-    """A second box before the wall ends when the wall's own box explains it; the alarm and its id stay."""
+@pytest.mark.parametrize(("looks", "expected_m"), [(1, [30.0, 36.0]), (4, [36.0])])
+def test_track_in_a_box_that_shows_another_is_that_one_when_that_has_more_evidence(looks, expected_m):
+    """A second box before the wall ends when the wall's own box explains it; the alarm and its id stay. One odd look
+    moves no alarm."""
     tracks = ObstacleTracks()
     for _ in range(5):
         look(tracks, peak(30.0, 24.0))
@@ -299,13 +301,23 @@ def test_track_in_a_box_that_shows_another_is_that_one():
     wall = int(np.argmin(np.abs(DISTANCES_M - 36.0)))
     thing = np.full(len(DISTANCES_M), -1)
     thing[(DISTANCES_M > 27.0) & (DISTANCES_M < 39.0)] = wall
-    for _ in range(2):
+    for _ in range(looks):
         tracks.predict(DT_S, 0.0)
         for track in tracks.update(0.0, DISTANCES_M, peak(36.0, 24.0), DT_S, np.inf, thing):
             track.measure(plane(36.0), 0.0)
-    assert [track.track_id for track in tracks.tracks] == [first]
-    assert tracks.tracks[0].is_confirmed
-    assert tracks.tracks[0].distance_m(0.0) == pytest.approx(36.0, rel=0.03)
+    assert [track.distance_m(0.0) for track in tracks.tracks] == pytest.approx(expected_m, rel=0.03)
+    assert [track.track_id for track in tracks.tracks if track.is_confirmed] == [first]
+
+
+def test_what_is_only_suspected_is_absorbed_at_once():
+    tracks = ObstacleTracks()
+    for _ in range(3):
+        look(tracks, peak(30.0, 10.0))
+    assert not tracks.tracks[0].is_confirmed
+    wall = int(np.argmin(np.abs(DISTANCES_M - 36.0)))
+    tracks.predict(DT_S, 0.0)
+    tracks.update(0.0, DISTANCES_M, peak(36.0, 10.0), DT_S, np.inf, np.full(len(DISTANCES_M), wall))
+    assert [track.distance_m(0.0) for track in tracks.tracks] == pytest.approx([36.0], rel=0.03)
 
 
 def test_what_the_path_has_turned_away_from_is_dropped():
