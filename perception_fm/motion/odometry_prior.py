@@ -52,13 +52,15 @@ class OdometryPrior:
     def turn(self, now: Passed, past: Passed, span_s: float) -> tuple[FloatArray, FloatArray] | None:
         """Rotation now_from_past (3, 3) of the camera over `span_s`, negative where the past is later, and its standard
         deviation (3,), radians, about the optical axes; None without odometry."""
-        if now.odom_from_camera is None or past.odom_from_camera is None:
-            return None
+        moved = _now_from_past(now, past)
+        return None if moved is None else self._turn(moved, now.base_from_camera, span_s)
+
+    def _turn(
+        self, now_from_past: RigidTransform, base_from_camera: RigidTransform, span_s: float
+    ) -> tuple[FloatArray, FloatArray]:
         bias_rad = self.yaw_bias.rps * span_s
-        rotation = _turned_left(bias_rad, now.base_from_camera) @ (
-            now.odom_from_camera.inverse() @ past.odom_from_camera
-        ).rotation
-        yaw_rate_rps = yaw_rad(rotation, now.base_from_camera) / span_s
+        rotation = _turned_left(bias_rad, base_from_camera) @ now_from_past.rotation
+        yaw_rate_rps = yaw_rad(rotation, base_from_camera) / span_s
         rate = np.array([_PITCH_RATE_RAD, self.yaw_bias.sigma_rps(yaw_rate_rps), _ROLL_RATE_RAD])
         return rotation, rate * abs(span_s)
 
@@ -66,12 +68,13 @@ class OdometryPrior:
         """Prior for one window; None where the camera hardly moved or moved backwards."""
         base_from_camera = now.base_from_camera
         path_m, yaw = now.assumed_speed_mps * span_s, 0.0
-        turned = self.turn(now, past, span_s)
-        rotation, sigma = turned or (np.eye(3), _UNKNOWN_RATE_RAD * span_s)
-        if turned is not None:
+        rotation, sigma = np.eye(3), _UNKNOWN_RATE_RAD * span_s
+        moved = _now_from_past(now, past)
+        if moved is not None:
+            rotation, sigma = self._turn(moved, base_from_camera, span_s)
             yaw = yaw_rad(rotation, base_from_camera)
             if now.has_translation and past.has_translation:
-                path_m = _way_m(now, past)
+                path_m = -float(base_from_camera.rotation[0] @ moved.translation_m)
         if not path_m >= MIN_TRAVEL_M:
             return None
         travel = base_from_camera.rotation.T @ _chord(path_m, yaw, float(base_from_camera.translation_m[0]))
@@ -101,12 +104,11 @@ def _turned_left(angle_rad: float, base_from_camera: RigidTransform) -> FloatArr
     return np.asarray(base_from_camera.rotation.T @ turn @ base_from_camera.rotation)
 
 
-def _way_m(now: Passed, past: Passed) -> float:
-    """How far the camera went along the vehicle's axis."""
-    assert now.odom_from_camera is not None
-    assert past.odom_from_camera is not None
-    past_in_now = now.odom_from_camera.inverse() @ past.odom_from_camera
-    return -float(now.base_from_camera.rotation[0] @ past_in_now.translation_m)
+def _now_from_past(now: Passed, past: Passed) -> RigidTransform | None:
+    """Of the camera; None without odometry in either frame."""
+    if now.odom_from_camera is None or past.odom_from_camera is None:
+        return None
+    return now.odom_from_camera.inverse() @ past.odom_from_camera
 
 
 def _chord(path_m: float, turned_rad: float, ahead_of_axle_m: float) -> FloatArray:
