@@ -58,6 +58,7 @@ class OdometryPrior:
     def _turn(
         self, now_from_past: RigidTransform, base_from_camera: RigidTransform, span_s: float
     ) -> tuple[FloatArray, FloatArray]:
+        """As `turn`, from where odometry had the camera."""
         bias_rad = self.yaw_bias.rps * span_s
         rotation = _turned_left(bias_rad, base_from_camera) @ now_from_past.rotation
         yaw_rate_rps = yaw_rad(rotation, base_from_camera) / span_s

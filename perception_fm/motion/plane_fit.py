@@ -76,7 +76,7 @@ class Alignment:
 def align(sharp: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int = _ITERATIONS) -> Alignment | None:
     """Maximum a posteriori plane near `start` (3,); None where it walks off.
 
-    A step that explains less than the plane before is halved.
+    A step that explains less than the plane before is halved. What is left unexplained is that of the `sharp` patch.
 
     `sigma` (3,): prior standard deviations of the inverse depth at the patch centre and of its gradients across and up.
     """
@@ -122,7 +122,8 @@ def align(sharp: BoxPatch, start: FloatArray, sigma: FloatArray, iterations: int
     covariance = np.asarray(np.linalg.inv(seen), np.float64)
     correlation = float(np.vdot(now, before)) / math.sqrt(float(np.vdot(now, now) * np.vdot(before, before)) + 1e-9)
     m = _plane(start, theta, patch.centre)
-    return Alignment(m, patch.centre, sharp.now - sharp.before(m, theta[3:]), covariance, correlation)
+    residual = now - before if patch is sharp else sharp.now - sharp.before(m, theta[3:])
+    return Alignment(m, patch.centre, residual, covariance, correlation)
 
 
 def upright_sigma(patch: BoxPatch) -> FloatArray:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
+import yaml
 from bench_drives import approach, claim, records, seen_from, street
 
 from perception_fm.evaluation.fake_wall_benchmark.benchmark_report import benchmark_document
@@ -13,7 +15,7 @@ from perception_fm.evaluation.fake_wall_benchmark.detectors import BELIEVED, CON
 from perception_fm.evaluation.fake_wall_benchmark.drive_plan import Kind, PlannedDrive
 from perception_fm.evaluation.fake_wall_benchmark.drive_score import score_drive
 from perception_fm.evaluation.fake_wall_benchmark.summary import JudgedDrive, summarise
-from perception_fm.evaluation.fake_wall_benchmark.targets import targets
+from perception_fm.evaluation.fake_wall_benchmark.targets import ODOMETRY_LABELS, targets
 from perception_fm.evaluation.results import strict
 
 
@@ -104,6 +106,19 @@ def test_range_lost_to_odometry_is_that_of_the_worst_error():
     row = next(row for row in targets(summarise(drives), GEOMETRY) if row["what"].startswith("range lost"))
     assert row["value"] == pytest.approx(10.0)  # 45 of 50 m; none is no error of odometry
     assert row["is_met"] is False
+
+
+def test_range_lost_to_odometry_is_measured_against_plain_walls_too():
+    """The drives of a benchmark with usual odometry are those of another suite."""
+    drives = [wall(0, 10, "plain_wall"), wall(1, 15, "odometry", odometry="all_three")]
+    row = next(row for row in targets(summarise(drives), GEOMETRY) if row["what"].startswith("range lost"))
+    assert row["value"] == pytest.approx(10.0)
+
+
+def test_odometry_errors_of_the_target_are_those_of_the_scenarios():
+    path = Path(__file__).parents[3] / "config" / "scenarios" / "odometry.yaml"
+    axes = yaml.safe_load(path.read_text(encoding="utf-8"))["matrix"]["axes"]
+    assert set(ODOMETRY_LABELS) <= set(axes["odometry"])
 
 
 def test_document_is_strict_json_with_every_drive():
