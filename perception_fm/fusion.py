@@ -102,15 +102,16 @@ def marked(obstacles: tuple[Obstacle, ...], finding: FakeWallFinding) -> tuple[O
 
 def ground_path(report: MotionReport, frame: RectifiedFrame, config: PerceptionConfig) -> GroundPath:
     """The predicted path from below the camera; straight ahead where motion gives none."""
-    heading, curvature, memory, start_x = 0.0, 0.0, ARC, 0.0
+    heading, curvature, memory, sigma, start_x = 0.0, 0.0, ARC, 0.0, 0.0
     if report.path is not None:
         curvature, memory = report.path.curvature_per_m, report.path.memory_m
+        sigma = report.path.curvature_sigma_per_m
     if frame.base_from_camera is not None:
         start_x = float(frame.base_from_camera.translation_m[0])
         if report.path is not None:
             direction = frame.base_from_camera.rotation @ np.array([report.path.heading, 0.0, 1.0])
             heading = math.atan2(float(direction[1]), float(direction[0]))
-    return GroundPath((start_x, 0.0), heading, curvature, 0.5 * config.vehicle.width_m, memory)
+    return GroundPath((start_x, 0.0), heading, curvature, 0.5 * config.vehicle.width_m, memory, sigma)
 
 
 def motion_depths(report: MotionReport) -> MotionDepths | None:

@@ -34,6 +34,19 @@ def turn_rad(ahead_m: FloatArray, curvature_per_m: float, memory_m: float = ARC)
     return np.asarray(-curvature_per_m * memory_m * np.expm1(-ahead_m / memory_m))
 
 
+def aside_sigma_m(
+    ahead_m: FloatArray, curvature_per_m: float, memory_m: float, curvature_sigma_per_m: float
+) -> FloatArray:
+    """How far aside (K,) of the predicted path the vehicle may go within `ahead_m` (K,).
+
+    Two things are not known: how far the curvature is from what it is taken for, and whether it stays (an arc) or
+    fades as assumed.
+    """
+    drift = 0.5 * curvature_sigma_per_m * ahead_m**2
+    stays = swing_m(ahead_m, curvature_per_m) - swing_m(ahead_m, curvature_per_m, memory_m)
+    return np.asarray(np.hypot(drift, stays))
+
+
 @dataclass(frozen=True, eq=False)
 class PredictedPath:
     """Centre of the path at optical depth Z: x = lateral_m + heading Z - swing(Z) (optical x, right).
@@ -60,11 +73,5 @@ class PredictedPath:
         return np.asarray(self.heading - turn_rad(depth_m, self.curvature_per_m, self.memory_m))
 
     def lateral_sigma_m(self, depth_m: FloatArray) -> FloatArray:
-        """How far aside (K,) of the predicted path the vehicle may go, at optical depths (K,).
-
-        Two things are not known: how far the curvature is from what it is taken for, and whether it stays (an arc) or
-        fades as assumed.
-        """
-        drift = 0.5 * self.curvature_sigma_per_m * depth_m**2
-        stays = swing_m(depth_m, self.curvature_per_m) - swing_m(depth_m, self.curvature_per_m, self.memory_m)
-        return np.asarray(np.hypot(drift, stays))
+        """How far aside (K,) of the predicted path the vehicle may go, at optical depths (K,)."""
+        return aside_sigma_m(depth_m, self.curvature_per_m, self.memory_m, self.curvature_sigma_per_m)

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from perception_fm.dense import CITYSCAPES_CLASSES, UNKNOWN_LABEL
 from perception_fm.geometry.road_plane import PlaneEstimate
 from perception_fm.scene.clusters import GROUP_OF_LABEL
-from perception_fm.scene.points import LabeledPoints, Surface, grid_rays
+from perception_fm.scene.points import IS_GROUND, LabeledPoints, Surface, grid_rays
 
-_IS_GROUND = np.zeros(UNKNOWN_LABEL + 1, bool)
-_IS_GROUND[[CITYSCAPES_CLASSES.index(name) for name in ("road", "sidewalk", "terrain")]] = True
 # Up to here the body may end over the ground, metres: bumpers of cars, rear guards of trucks (at most 0.55 m, UN R58).
 _CLEARANCE_M = np.zeros(UNKNOWN_LABEL + 1)
 for _name, _clearance_m in (("car", 0.3), ("bus", 0.4), ("train", 0.4), ("truck", 0.55)):
@@ -42,7 +40,8 @@ def on_their_feet(points: LabeledPoints, ground: PlaneEstimate) -> LabeledPoints
     depth = points.points_m.reshape(-1, 3)[cells, 2].astype(np.float64)
     run, first = _runs(points, cells, depth)
     below = cells[first] + width
-    is_foot = (below < height * width) & _IS_GROUND[points.label.ravel()[np.minimum(below, height * width - 1)]]
+    shown = points.label.ravel()[np.minimum(below, height * width - 1)]
+    is_foot = (below < height * width) & (IS_GROUND[shown] > 0)
     # The foot lies between the middle of the lowest cell and that of the ground below, and it may hang over that.
     far, near = _ground_depth(points, cells[first], 0.0, ground), _ground_depth(points, cells[first], 1.0, ground)
     near *= np.maximum(1.0 - _CLEARANCE_M[points.label.ravel()[cells[first]]] / ground.height_m, 0.5)
@@ -52,7 +51,8 @@ def on_their_feet(points: LabeledPoints, ground: PlaneEstimate) -> LabeledPoints
         share = np.bincount(run, points.sigma_share.ravel()[cells]) / count
         is_better = far - near < 2.0 * share * mean
         is_near_enough = mean >= near * np.maximum(1.0 - _AWAY_SIGMAS * share, _LEAST_SHARE)
-        is_moved = is_foot & is_better & is_near_enough  # False where there is no ground
+        is_far_enough = mean <= far / _LEAST_SHARE  # what is farther stands behind the crest that hides its foot
+        is_moved = is_foot & is_better & is_near_enough & is_far_enough  # False where there is no ground
         scale = np.where(is_moved, np.minimum(far / mean, 1.0), 1.0)
         moved = np.maximum(depth * scale[run], np.where(is_moved, near, 0.0)[run])
     return _replaced(points, cells, (moved / depth).astype(np.float32), ground)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from perception_fm.geometry.box import box_corners_m
 from perception_fm.geometry.transform import RigidTransform
@@ -20,6 +21,9 @@ FloatArray = NDArray[np.float64]
 _SAME_SIGMAS, _MOST_SLACK_SHARE = 3.0, 0.15  # a place that nobody is sure of is not the same as every other
 _SAME_SHARE = 0.7
 _SAME_M = 1.0  # a box has a rear, and the motion stage measures a plane somewhere on it
+# Of what stands in the way: as sure as motion is of a box as wide as the path, where that may go half its width aside.
+_IN_THE_WAY = float(ndtr(2.0) - ndtr(-2.0))
+_LEAST_SIGMA_M = 1e-6
 _MOTION_FIELDS = (
     "ground_distance_m", "ground_distance_sigma_m", "slope_rad", "slope_sigma_rad", "planarity", "expansion",
     "expansion_sigma", "window_s", "track_count",
@@ -87,9 +91,18 @@ def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDA
             share = (border - left) / steps_left
             inside.append(np.where((share >= 0.0) & (share <= 1.0), along + share * steps_along, math.inf))
     near, far = np.hstack(inside), np.hstack([np.where(np.isfinite(one), one, -math.inf) for one in inside])
-    is_in_path = far.max(axis=1) > 0.0
+    entry = np.maximum(near.min(axis=1), 0.0)
+    is_in_path = (far.max(axis=1) > 0.0) & (_hit_probability(left, entry, path) >= _IN_THE_WAY)
     away = np.hypot(*(points - np.array(path.start_m)).T).reshape(-1, 4)
-    return np.where(is_in_path, np.maximum(near.min(axis=1), 0.0), away.min(axis=1)), is_in_path
+    return np.where(is_in_path, entry, away.min(axis=1)), is_in_path
+
+
+def _hit_probability(left_m: FloatArray, along_m: FloatArray, path: GroundPath) -> FloatArray:
+    """How probable it is (T,) that a vehicle, which may go aside of its path, meets what reaches to `left_m` (T, 4) of
+    that at `along_m` (T,)."""
+    sigma = np.maximum(path.lateral_sigma_m(np.where(np.isfinite(along_m), along_m, 0.0)), _LEAST_SIGMA_M)
+    right, left = left_m.min(axis=1) - path.half_width_m, left_m.max(axis=1) + path.half_width_m
+    return np.asarray(ndtr(left / sigma) - ndtr(right / sigma))
 
 
 def _variances(covariance: FloatArray, turn: FloatArray) -> FloatArray:
@@ -119,7 +132,7 @@ def joined(motion: Sequence[Obstacle], scene: Sequence[Obstacle]) -> tuple[Obsta
 def _is_same(motion: Obstacle, scene: Obstacle) -> bool:
     """At one distance, and most of the narrower one before or behind the other: a car beside the middle of the path is
     none of the wall behind it."""
-    if not (scene.is_in_path and math.isfinite(motion.distance_m)):
+    if not math.isfinite(motion.distance_m):
         return False
     (right, left), (scene_right, scene_left) = (np.sort(one.corners_m()[:, 1])[[0, -1]] for one in (motion, scene))
     overlap = min(left, scene_left) - max(right, scene_right)
@@ -150,6 +163,7 @@ def _both(motion: Obstacle, scene: Obstacle) -> Obstacle:
         provenance=Provenance.BOTH,
         existence_probability=1.0 - doubt,
         is_confirmed=motion.is_confirmed or scene.is_confirmed,
+        is_in_path=motion.is_in_path or scene.is_in_path,
         **{name: getattr(motion, name) for name in _MOTION_FIELDS},
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_fm.geometry.path import ARC, swing_m, turn_rad
+from perception_fm.geometry.path import ARC, aside_sigma_m, swing_m, turn_rad
 from perception_fm.scene.free_grid import BLIND, FREE, FreeSpaceGrid, places_of
 
 FloatArray = NDArray[np.float64]
@@ -18,7 +18,8 @@ FloatArray = NDArray[np.float64]
 class GroundPath:
     """It begins at `start_m` (x, y), `heading_rad` to the left of base x; its curvature fades (geometry/path.py).
 
-    `half_width_m`: half the vehicle's width.
+    `half_width_m`: half the vehicle's width. `curvature_sigma_per_m`: how far the curvature may be from what it is
+    taken for.
     """
 
     start_m: tuple[float, float]
@@ -26,10 +27,11 @@ class GroundPath:
     curvature_per_m: float
     half_width_m: float
     memory_m: float = ARC
+    curvature_sigma_per_m: float = 0.0
 
     def points_m(self, along_m: FloatArray, left_m: FloatArray | float = 0.0) -> FloatArray:
         """Points (..., 2), base x and y, at distances along the path and `left_m` beside it, which broadcast."""
-        curvature = self.curvature_per_m if math.isfinite(self.curvature_per_m) else 0.0
+        curvature = self._known_curvature_per_m
         bend = turn_rad(along_m, curvature, self.memory_m)
         x = along_m - left_m * np.sin(bend)
         y = swing_m(along_m, curvature, self.memory_m) + left_m * np.cos(bend)
@@ -42,8 +44,15 @@ class GroundPath:
         away = points_m - np.array(self.start_m)
         cosine, sine = math.cos(self.heading_rad), math.sin(self.heading_rad)
         along = away @ np.array([cosine, sine])
-        curvature = self.curvature_per_m if math.isfinite(self.curvature_per_m) else 0.0
-        return along, away @ np.array([-sine, cosine]) - swing_m(along, curvature, self.memory_m)
+        return along, away @ np.array([-sine, cosine]) - swing_m(along, self._known_curvature_per_m, self.memory_m)
+
+    def lateral_sigma_m(self, along_m: FloatArray) -> FloatArray:
+        """How far aside (K,) of the path the vehicle may go, at distances along it (K,)."""
+        return aside_sigma_m(along_m, self._known_curvature_per_m, self.memory_m, self.curvature_sigma_per_m)
+
+    @property
+    def _known_curvature_per_m(self) -> float:
+        return self.curvature_per_m if math.isfinite(self.curvature_per_m) else 0.0
 
 
 def free_along_m(grid: FreeSpaceGrid, path: GroundPath, max_range_m: float) -> float:

@@ -22,12 +22,15 @@ _STANDING_NAMES = (
 )  # fmt: skip
 ROAD_LABEL = CITYSCAPES_CLASSES.index("road")
 SKY_LABEL = CITYSCAPES_CLASSES.index("sky")
-_IS_STANDING = np.zeros(UNKNOWN_LABEL + 1, bool)
-_IS_STANDING[[CITYSCAPES_CLASSES.index(name) for name in _STANDING_NAMES]] = True
+_GROUND_NAMES = ("road", "sidewalk", "terrain")
+_IS_STANDING, IS_GROUND = np.zeros((2, UNKNOWN_LABEL + 1), np.uint8)
+_IS_STANDING[[CITYSCAPES_CLASSES.index(name) for name in _STANDING_NAMES]] = 1
+IS_GROUND[[CITYSCAPES_CLASSES.index(name) for name in _GROUND_NAMES]] = 1
 
 _DEFAULT_SIGMA_SHARE = 0.1  # of a depth whose error nobody states
 _ROAD_HEIGHT_M = 0.15  # camber, ruts and speed bumps
 _HEIGHT_SIGMAS = 2.0
+_STEEPEST_GRADE = 0.15  # of a road, as in motion/drivable_grade.py
 _BLEEDING_SHARE = 0.12  # from cell to cell, on both sides: no surface that a cell can resolve is so steep
 
 
@@ -91,9 +94,9 @@ def labeled_points(
     """Points of a prediction that has depth and labels, over the plane `ground` (optical frame, metres of the depth).
 
     STANDING is what reaches from `min_height_m` on, surely, or is labelled as something that stands, up to
-    `clearance_m`; EDGE likewise, but its depth is a mixture of two surfaces, so nothing is where the point is; ROAD is
-    what is labelled road with `min_confidence` (0 to 1) and lies on the plane. All else, and depth that is not finite,
-    is UNKNOWN.
+    `clearance_m`, and not what is labelled ground and rises no steeper than a road; EDGE likewise, but its depth is a
+    mixture of two surfaces, so nothing is where the point is; ROAD is what is labelled road with `min_confidence` (0 to
+    1) and lies on the plane. All else, and depth that is not finite, is UNKNOWN.
     """
     assert dense.depth_m is not None
     assert dense.label is not None
@@ -107,10 +110,13 @@ def labeled_points(
         sigma = np.float32(ground.height_m) * depth * np.sqrt(np.square(share * inverse) + _variance(x, y, ground))
         is_valid = np.isfinite(depth) & (depth > 0.0) & np.isfinite(sigma)
         is_on_ground = np.abs(height) <= np.maximum(_ROAD_HEIGHT_M, _HEIGHT_SIGMAS * sigma)
-        is_edge = _bleeds(depth) & ~is_on_ground
+        log = np.log(np.where(depth > 0.0, depth, np.float32(np.nan)))
+        is_edge = _bleeds(log) & ~is_on_ground
         is_confident = confidence >= np.uint8(np.ceil(255.0 * min_confidence))
-        is_tall = (height - _HEIGHT_SIGMAS * sigma >= min_height_m) & (dense.label != SKY_LABEL)
-        is_named = cv2.LUT(dense.label, _IS_STANDING.view(np.uint8)).view(bool) & is_confident
+        is_hill = cv2.LUT(dense.label, IS_GROUND).view(bool) & is_confident
+        is_hill &= _is_climbing(log, np.float32(ground.height_m) * inverse, dense.camera.fy)
+        is_tall = (height - _HEIGHT_SIGMAS * sigma >= min_height_m) & (dense.label != SKY_LABEL) & ~is_hill
+        is_named = cv2.LUT(dense.label, _IS_STANDING).view(bool) & is_confident
         is_standing = is_valid & (is_tall | is_named) & (height <= clearance_m)
         is_road = is_valid & is_on_ground & ~is_standing & is_confident & (dense.label == ROAD_LABEL)
     surface = np.where(is_standing, np.uint8(Surface.STANDING) + is_edge, is_road.view(np.uint8))
@@ -156,11 +162,22 @@ def _confidence(dense: DensePrediction) -> NDArray[np.uint8]:
     return np.asarray(np.where(dense.label == UNKNOWN_LABEL, np.uint8(0), np.uint8(255)))
 
 
-def _bleeds(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _is_climbing(log_depth: NDArray[np.float32], down: NDArray[np.float32], fy: float) -> NDArray[np.bool_]:
+    """Cells (h, w) of a surface that rises no steeper than a road, from the logarithm of the depth.
+
+    From the row below a surface of grade g gets farther by dZ / Z = 1 / (fy (down + g)), where `down` (h, w) is how
+    steeply the ray goes down to the ground; one that stands upright gets no farther.
+    """
+    tilt = down[:-1] + np.float32(_STEEPEST_GRADE)
+    is_climbing = np.zeros(log_depth.shape, bool)
+    is_climbing[:-1] = (tilt > 0.0) & ((log_depth[:-1] - log_depth[1:]) * np.float32(fy) * tilt >= 1.0)
+    return is_climbing
+
+
+def _bleeds(log_depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Cells halfway between a nearer and a farther neighbour: a mixture of two surfaces, where none is."""
-    log = np.log(np.where(depth > 0.0, depth, np.float32(np.nan)))
-    bleeds = np.zeros(depth.shape, bool)
-    for steps, inner in ((np.diff(log, axis=0), bleeds[1:-1]), (np.diff(log).T, bleeds[:, 1:-1].T)):
+    bleeds = np.zeros(log_depth.shape, bool)
+    for steps, inner in ((np.diff(log_depth, axis=0), bleeds[1:-1]), (np.diff(log_depth).T, bleeds[:, 1:-1].T)):
         for is_steep in (steps > _BLEEDING_SHARE, steps < -_BLEEDING_SHARE):
             inner |= is_steep[:-1] & is_steep[1:]
     return bleeds

@@ -53,6 +53,12 @@ def test_rough_depth_is_moved_to_the_foot(factor):
     assert np.abs(found - WALL_M).mean() < 0.7 * np.abs(depths(before) - WALL_M).mean()
 
 
+def test_what_stands_behind_a_crest_is_not_pulled_to_it():
+    """Its depth is twice that of the ground below it: no error of a depth, another surface."""
+    before = points(2.0)
+    np.testing.assert_array_equal(depths(on_their_feet(before, GROUND)), depths(before))
+
+
 def test_sure_depth_stays_what_it_is():
     before = points(1.0, sigma_share=0.01)
     np.testing.assert_allclose(depths(on_their_feet(before, GROUND)), depths(before), rtol=0.02)

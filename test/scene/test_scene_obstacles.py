@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from perception_fm.geometry.path import PredictedPath
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.scene.columns import joined as columns_joined
 from perception_fm.scene.free_grid import FREE, OCCUPIED, UNKNOWN, FreeSpaceGrid
@@ -89,6 +90,33 @@ def test_thing_wider_than_the_path_is_in_it():
     assert found.distance_m == pytest.approx(18.8)
 
 
+def in_bend(distance_m: float, left_m: float, width_m: float, sigma_per_m: float) -> bool:
+    """Whether what stands so far along a path that bends to the left, and beside it, is in the way."""
+    path = GroundPath((1.0, 0.0), 0.0, 0.01, 0.95, curvature_sigma_per_m=sigma_per_m)
+    x, y = path.points_m(np.array(distance_m), left_m)
+    thing = dataclasses.replace(track(float(x), float(y)), size_m=np.array([[0.4, width_m, 1.5]]))
+    (found,) = scene_obstacles(thing, HERE, path, 10.0, 0.0)
+    return found.is_in_path
+
+
+def test_what_the_path_may_pass_is_not_in_the_way_until_that_is_known():
+    """The path of a bend, known to a tenth: to 0.2 m at 20 m and to 0.8 m at 40 m."""
+    assert in_bend(40.0, 1.5, 1.8, 0.0)
+    assert not in_bend(40.0, 1.5, 1.8, 0.001)
+    assert in_bend(20.0, 1.5, 1.8, 0.001)
+    assert in_bend(40.0, 0.0, 1.8, 0.001)
+    assert not in_bend(60.0, 0.0, 1.8, 0.001)
+    assert in_bend(60.0, 0.0, 9.0, 0.001)
+
+
+def test_path_on_the_ground_is_as_sure_as_that_of_motion():
+    shape = {"curvature_per_m": 0.01, "half_width_m": 0.95, "memory_m": 40.0, "curvature_sigma_per_m": 0.002}
+    along = np.array([5.0, 20.0, 60.0])
+    expected = PredictedPath(0.0, **shape).lateral_sigma_m(along)
+    np.testing.assert_allclose(GroundPath((0.0, 0.0), 0.0, **shape).lateral_sigma_m(along), expected)
+    assert (GroundPath((0.0, 0.0), 0.0, math.nan, 0.95).lateral_sigma_m(along) == 0.0).all()
+
+
 def test_each_of_many_tracks_is_what_it_is_alone():
     things = [track(20.0, 0.5, 2.0), track(12.0, -4.0), track(-5.0, 0.0)]
     found = scene_obstacles(columns_joined(things), HERE, PATH, 10.0, 0.1)
@@ -121,8 +149,12 @@ def test_what_only_one_has_seen_stays():
     assert joined([motion(9.0)], [])[0].provenance is Provenance.MOTION
     aside = dataclasses.replace(scene, centre_base_m=scene.centre_base_m + np.array([0.0, 1.5, 0.0]))
     assert len(joined([motion(17.2)], [aside])) == 2  # a car before a wall is none of its parts
-    beside = dataclasses.replace(scene, is_in_path=False)
-    assert len(joined([motion(17.2)], [beside])) == 2
+
+
+def test_what_motion_is_sure_of_is_joined_with_what_the_network_is_not_sure_to_be_met():
+    perhaps = dataclasses.replace(obstacle(track(20.0, 0.0), 10.0, 0.0), is_in_path=False)
+    (found,) = joined([motion(17.4)], [perhaps])
+    assert found.is_in_path
 
 
 def grid(**cells) -> FreeSpaceGrid:
