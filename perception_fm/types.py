@@ -187,10 +187,10 @@ def _unknown_vector() -> FloatArray:
 class Obstacle:
     """One obstacle, with one standard deviation beside each measured value. Unknown values are NaN.
 
-    `is_in_path`: it reaches into the predicted path. `distance_m` is from the camera along the path to where it does,
-    or to its nearest point where it stands beside the path; `ground_distance_m` is the independent estimate from the
-    row where the obstacle meets the road and the camera height. `ttc_s` is time to contact at the end of the window,
-    free of scale.
+    `is_in_path`: it surely (95%) reaches into the predicted path. `distance_m` is from the camera along the path to
+    where it does, or to its nearest point where it stands beside the path; `ground_distance_m` is the independent
+    estimate from the row where the obstacle meets the road and the camera height. `ttc_s` is time to contact at the end
+    of the window, free of scale.
     `centre_base_m` (3,); `size_m` (3,): length, width, height of a box turned by `yaw_rad` about base z.
     `velocity_mps` (3,) is over the ground, base axes. `class_id`: Cityscapes trainId, 255 unknown. `slope_rad` is the
     angle of its surface to the road (pi/2 is upright). `planarity` is the reduced chi-square of the plane fit.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 from perception_fm.motion.plane_fit import PlaneFit
 
@@ -27,7 +28,9 @@ _BOX_SHARE = 0.06  # of the distance: what the boxes themselves leave open
 _PROCESS_SIGMA_M_PER_SQRT_S = 0.3  # odometry drift and a plane that is not quite one
 _MODEL_SHARE = 0.02  # speed and focal length are known to about this; it does not average out
 _MIN_FIT_CORRELATION = 0.5
-_KNOWN_SHARE = 0.05  # of the distance: two sigmas are a tenth
+_KNOWN_SHARE = 0.1  # of the distance: an alarm says how far
+_KNOWN_SIGMAS, _AGREEING_SIGMAS = 2.0, 3.0  # that are less: of one plane's own error, and of how well several agree
+_LOOK_S = 0.1  # planes of frames so far apart do not share their errors (docs/motion.md)
 _BEHIND = 1.3  # times as far as something confirmed: twice the gate, so it is not the same thing, misplaced
 
 
@@ -35,7 +38,8 @@ _BEHIND = 1.3  # times as far as something confirmed: twice the gate, so it is n
 class ObstacleTrack:
     """A hypothesis: something stands at `position_m`, metres on the odometer (travelled plus ahead).
 
-    `is_wide`: its plane goes on by the path's width on both sides.
+    `is_wide`: its plane goes on by the path's width on both sides. `looks`, `mean_m`, `squares_m2`: how many planes
+    were measured, counted as independent ones, their mean position and the sum of squares about it.
     """
 
     track_id: int
@@ -50,6 +54,9 @@ class ObstacleTrack:
     ground_m: tuple[float, float] | None = field(default=None)
     row: int = -1
     place_m: FloatArray | None = None
+    looks: float = 0.0
+    mean_m: float = 0.0
+    squares_m2: float = 0.0
 
     def distance_m(self, odometer_m: float) -> float:
         """Distance ahead of the camera, metres."""
@@ -59,13 +66,32 @@ class ObstacleTrack:
         """Its standard deviation, with the share that averaging does not remove."""
         return float(np.hypot(np.sqrt(self.variance_m2), _MODEL_SHARE * self.distance_m(odometer_m)))
 
-    def measure(self, fit: PlaneFit, odometer_m: float) -> None:
-        """Kalman update with one frame's plane."""
+    def is_known(self, odometer_m: float) -> bool:
+        """Whether the distance is known to a tenth: by what each plane says of its error, or by how well they agree.
+
+        The first is for the worst that the misalignment of two views may do. The second is Student's interval about the
+        mean; three sigmas, since it is asked again with every plane.
+        """
+        limit_m = _KNOWN_SHARE * self.distance_m(odometer_m)
+        if _KNOWN_SIGMAS * float(np.sqrt(self.variance_m2)) <= limit_m:
+            return True
+        if self.looks <= 1.0:
+            return False
+        error_m = float(np.sqrt(self.squares_m2 / (self.looks - 1.0) / self.looks))
+        return float(stdtrit(self.looks - 1.0, ndtr(_AGREEING_SIGMAS))) * error_m <= limit_m
+
+    def measure(self, fit: PlaneFit, odometer_m: float, dt_s: float = _LOOK_S) -> None:
+        """Kalman update with one frame's plane, `dt_s` after the frame before."""
         noise = fit.depth_sigma_m**2 + fit.alignment_sigma_m**2 + (0.5 * _MODEL_SHARE * fit.depth_m) ** 2
         gain = self.variance_m2 / (self.variance_m2 + noise)
         self.position_m += gain * (fit.depth_m - self.distance_m(odometer_m))
         self.variance_m2 *= 1.0 - gain
         self.fit = fit
+        share = min(1.0, dt_s / _LOOK_S)
+        self.looks += share
+        away_m = odometer_m + fit.depth_m - self.mean_m
+        self.mean_m += share / self.looks * away_m
+        self.squares_m2 += share * (1.0 - share / self.looks) * away_m**2
 
 
 class ObstacleTracks:
@@ -186,8 +212,7 @@ class ObstacleTracks:
         for track in self.tracks:
             track.frames += track.is_seen
             track.log_ratio = float(np.clip(track.log_ratio, -CONFIRM, CEILING))
-            is_known = track.variance_m2 <= (_KNOWN_SHARE * track.distance_m(odometer_m)) ** 2
-            is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and is_known
+            is_settled = track.log_ratio >= CONFIRM and track.frames >= _MIN_FRAMES and track.is_known(odometer_m)
             visible_m = min(certain_wide_m if track.is_wide else certain_m, _BEHIND * nearest_m)
             if is_settled and track.distance_m(odometer_m) <= visible_m:
                 track.is_confirmed = True

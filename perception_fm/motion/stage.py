@@ -188,7 +188,7 @@ class MotionStage:
         for track in self._obstacles.update(
             report.odometer_m, distances, looked.ratio, dt_s, certain_m, looked.thing, certain_wide_m
         ):
-            self._measure(track, looked.fits.get(track.row), pyramid, aligned, path)
+            self._measure(track, looked.fits.get(track.row), pyramid, aligned, path, dt_s)
             track.is_wide = track.row in looked.wide
             at_m = track.distance_m(report.odometer_m)
             track.place_m = np.array([np.interp(at_m, distances, column) for column in position.T])
@@ -209,12 +209,13 @@ class MotionStage:
         pyramid: GrayPyramid,
         aligned: RoadAlignment,
         path: PredictedPath,
+        dt_s: float,
     ) -> None:
         """Move the track to the plane that was found for it, and find where it meets the road."""
         assert self._road is not None
         distance = track.distance_m(self._odometer.travelled_m)
         if fit is not None and is_trustworthy(fit, distance):
-            track.measure(fit, self._odometer.travelled_m)
+            track.measure(fit, self._odometer.travelled_m, dt_s)
             distance = track.distance_m(self._odometer.travelled_m)
         track.ground_m = ground_contact_m(pyramid, aligned.references, distance, path, self._road)
 

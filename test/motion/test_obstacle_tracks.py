@@ -184,6 +184,35 @@ def test_distance_is_the_weighted_mean_of_its_measurements():
     assert math.sqrt(track.variance_m2) == pytest.approx(math.sqrt((0.5**2 + 0.28**2) / 41), rel=0.05)
 
 
+def looks_until_known(scatter: float, dt_s: float = DT_S, sigma_m: float = 6.0) -> int:
+    """Planes about 30 m with a scatter that is a share of that, each of which claims to be off by a fifth."""
+    tracks = ObstacleTracks()
+    (track,) = look(tracks, peak(30.0, 8.0), fits=False)
+    for number in range(1, 200):
+        depth_m = 30.0 * (1.0 + scatter * (-1.0) ** number)
+        track.measure(dataclasses.replace(plane(depth_m), alignment_sigma_m=sigma_m), 0.0, dt_s)
+        if track.is_known(0.0):
+            return number
+    raise AssertionError("never known")
+
+
+def test_planes_that_agree_make_a_distance_known_before_their_sigmas_do():
+    by_sigma = looks_until_known(0.2)
+    assert looks_until_known(0.02) < by_sigma / 2
+    assert looks_until_known(0.01) <= 4
+    assert looks_until_known(0.02, sigma_m=0.1) == 1  # a sure plane needs no second
+
+
+def test_planes_that_disagree_are_no_better_than_their_sigmas():
+    # Two sigmas of the mean of n planes that are each off by 6 m are 3 m.
+    assert looks_until_known(0.2) == pytest.approx((2.0 * 6.0 / 3.0) ** 2, abs=2)
+    assert looks_until_known(0.3) >= looks_until_known(0.2)
+
+
+def test_planes_of_one_moment_count_as_one():
+    assert looks_until_known(0.02, DT_S / 4) > 2 * looks_until_known(0.02)
+
+
 def test_sigma_never_falls_below_what_speed_and_focal_length_allow():
     tracks = ObstacleTracks()
     (track,) = look(tracks, peak(30.0, 8.0), fits=False)
@@ -259,10 +288,10 @@ def test_far_end_of_an_uncertain_path_is_not_confirmed():
     assert tracks.tracks[0].log_ratio > CONFIRM
 
 
-def test_what_is_not_known_to_a_twentieth_of_its_distance_is_not_confirmed_yet():
+def test_what_is_not_known_to_a_tenth_of_its_distance_is_not_confirmed_yet():
     tracks = ObstacleTracks()
-    rough = dataclasses.replace(plane(30.0), alignment_sigma_m=4.0)
-    for fit, expected in ((rough, False), (rough, False), (rough, False), (rough, False), (plane(30.0), True)):
+    rough = [dataclasses.replace(plane(depth_m), alignment_sigma_m=4.0) for depth_m in (28.0, 33.0, 27.0, 32.0)]
+    for fit, expected in (*((one, False) for one in rough), (plane(30.0), True)):
         tracks.predict(DT_S, 0.0)
         for track in tracks.update(0.0, DISTANCES_M, peak(30.0, 24.0), DT_S):
             track.measure(fit, 0.0)
