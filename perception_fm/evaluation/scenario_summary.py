@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from perception_fm.evaluation.driven_truth import MARGIN_M
 from perception_fm.evaluation.rates import CONFIDENCE, clopper_pearson, poisson_upper
 from perception_fm.evaluation.scenario_score import AGREEMENT_SHARE, BRAKING_MPS2, REACTION_S, SPARE_S, ScenarioScore
-from perception_fm.evaluation.scenario_truth_in_bag import MARGIN_M
 
 SCHEMA_VERSION = 1
 NAME = "scenarios.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import cv2
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 
 from perception_fm.camera.model import CameraModel
 from perception_fm.dense import CITYSCAPES_CLASSES
-from perception_fm.evaluation.corridor import Swept, driven_way, present_way, scan
+from perception_fm.evaluation.corridor import Swept
+from perception_fm.evaluation.driven_truth import DrivenTruth
 from perception_fm.evaluation.fake_wall_benchmark.bench_frame import BelievedScene, BenchFrame
-from perception_fm.evaluation.scenario_truth import FrameTruth
-from perception_fm.evaluation.scenario_truth_in_bag import MARGIN_M, curvatures
 from perception_fm.geometry.ego import EgoHistory
 from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.driving.drive_plan import mounting
@@ -39,30 +37,15 @@ def simulated_frames(scenario: Scenario, swept: Swept) -> Iterator[BenchFrame]:
     motion = simulation.plan.motion
     base_from_camera = mounting(scenario.camera)
     times = [simulation.frame_time_s(number) for number in range(len(simulation))]
-    poses = [motion.world_from_camera(time_s) for time_s in times]
-    positions = np.array([pose.translation_m for pose in poses])
-    moved = np.linalg.norm(np.diff(positions, axis=0, prepend=positions[:1]), axis=1)
-    bends = curvatures(poses, positions)
+    drive = DrivenTruth([motion.world_from_camera(time_s) for time_s in times], swept)
     ego = _Odometry(simulation)
     with simulation:
         for number in range(len(simulation)):
             frame = simulation.frame(number)
             assert frame.truth is not None
-            pose, speed = poses[number], frame.speed_mps
-            taken = driven_way(positions, number)
-            ways = [present_way(pose, float(bends[number]), speed), taken]
             wall = None if simulation.wall_in_way is None else frame.walls.get(simulation.wall_in_way)
-            depth_m, label, intrinsics = _thinned(frame.truth, frame.truth_view)
-            standing, driven = scan(depth_m, label, intrinsics, pose, ways)
-            truth = FrameTruth(
-                stamp_ns=frame.stamp_ns,
-                speed_mps=speed,
-                moved_m=float(moved[number]),
-                wall_m=math.nan if wall is None else taken.meets_m(wall),
-                nearest_m=min((start for start, _ in standing.stretches(swept)), default=math.inf),
-                standing=standing.stretches(swept, MARGIN_M),
-                driven=driven.stretches(swept, MARGIN_M),
-            )
+            seen = _thinned(frame.truth, frame.truth_view)
+            truth = drive.frame(number, frame.stamp_ns, frame.speed_mps, wall, *seen)
             ego.take_until(frame.time_s)
             shown = CameraFrame(
                 frame.stamp_ns,
