@@ -132,16 +132,15 @@ def joined(motion: Sequence[Obstacle], scene: Sequence[Obstacle]) -> tuple[Obsta
 def _is_same(motion: Obstacle, scene: Obstacle) -> bool:
     """At one distance, and most of the narrower one before or behind the other: a car beside the middle of the path is
     none of the wall behind it."""
-    if not math.isfinite(motion.distance_m):
+    spread = _SAME_SIGMAS * math.hypot(motion.distance_sigma_m, scene.distance_sigma_m)
+    slack = _SAME_M + min(spread, _MOST_SLACK_SHARE * motion.distance_m)
+    length = float(scene.size_m[0])
+    rear = scene.distance_m + (0.0 if math.isnan(length) else length)
+    if not scene.distance_m - slack <= motion.distance_m <= rear + slack:
         return False
     (right, left), (scene_right, scene_left) = (np.sort(one.corners_m()[:, 1])[[0, -1]] for one in (motion, scene))
     overlap = min(left, scene_left) - max(right, scene_right)
-    if overlap < _SAME_SHARE * min(left - right, scene_left - scene_right):
-        return False
-    spread = _SAME_SIGMAS * math.hypot(motion.distance_sigma_m, scene.distance_sigma_m)
-    slack = _SAME_M + min(spread, _MOST_SLACK_SHARE * motion.distance_m)
-    rear = scene.distance_m + float(np.nan_to_num(scene.size_m[0]))
-    return scene.distance_m - slack <= motion.distance_m <= rear + slack
+    return bool(overlap >= _SAME_SHARE * min(left - right, scene_left - scene_right))
 
 
 def _gap(motion: Obstacle, scene: Obstacle) -> float:
