@@ -90,8 +90,9 @@ class ObstacleTrack:
         share = min(1.0, dt_s / _LOOK_S)
         self.looks += share
         away_m = odometer_m + fit.depth_m - self.mean_m
-        self.mean_m += share / self.looks * away_m
-        self.squares_m2 += share * (1.0 - share / self.looks) * away_m**2
+        new = share / self.looks if share > 0.0 else 0.0
+        self.mean_m += new * away_m
+        self.squares_m2 += share * (1.0 - new) * away_m**2
 
 
 class ObstacleTracks:

@@ -213,6 +213,14 @@ def test_planes_of_one_moment_count_as_one():
     assert looks_until_known(0.02, DT_S / 4) > 2 * looks_until_known(0.02)
 
 
+def test_plane_of_no_time_is_no_look():
+    tracks = ObstacleTracks()
+    (track,) = look(tracks, peak(30.0, 8.0), fits=False)
+    track.measure(plane(30.0), 0.0, 0.0)
+    assert track.looks == 0.0
+    assert math.isfinite(track.mean_m)
+
+
 def test_sigma_never_falls_below_what_speed_and_focal_length_allow():
     tracks = ObstacleTracks()
     (track,) = look(tracks, peak(30.0, 8.0), fits=False)
