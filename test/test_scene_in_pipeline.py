@@ -155,13 +155,16 @@ def test_scale_that_is_off_makes_the_output_untrusted_and_frees_nothing():
     assert result.scale.ratio == pytest.approx(1.6, rel=0.05)
 
 
-def test_short_scale_is_corrected_on_request():
-    config = PerceptionConfig(scene=SceneConfig(corrects_scale=True))
-    (car,) = confirmed(run(PerceptionPipeline(config, World(factor=0.87)), 12))
-    assert car.distance_m == pytest.approx(18.8, abs=0.8)
-    (plain,) = confirmed(run(PerceptionPipeline(PerceptionConfig(), World(factor=0.87)), 12))
-    assert plain.distance_m == pytest.approx(0.87 * 18.8, abs=0.9)
-    assert plain.distance_sigma_m > 0.1 * plain.distance_m  # and it says so
+def test_short_scale_leaves_free_space_short_and_boxes_where_they_are():
+    ends = {}
+    for stretches in (False, True):
+        config = PerceptionConfig(scene=SceneConfig(corrects_scale=stretches))
+        result = run(PerceptionPipeline(config, World(factor=0.87)), 12)
+        (car,) = confirmed(result)
+        assert car.distance_m == pytest.approx(18.8, abs=0.8)
+        ends[stretches] = max(x for x in np.arange(2.0, 30.0, 0.25) if at(result, x, 0.1) == FREE)
+    assert ends[True] < car.centre_base_m[0] - 0.5 * car.size_m[0]
+    assert ends[False] == pytest.approx(0.87 * ends[True], abs=0.6)
 
 
 def test_long_scale_is_corrected_unasked():

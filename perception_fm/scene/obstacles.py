@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,8 @@ def scene_obstacles(
     centre = base_from_odom.apply(place)
     centre[:, 2] = 0.5 * size[:, 2]
     yaw = _wrapped(tracks.yaw_rad + math.atan2(float(turn[1, 0]), float(turn[0, 0])))
-    distance, is_in_path = _distances(box_corners_m(centre, size, yaw), path)
     spread = np.sqrt(np.maximum(_variances(covariance[:, :2, :2], turn), 0.0))
+    distance, is_in_path = _distances(box_corners_m(centre, size, yaw), _Sides.of(tracks, spread[:, 1]), path)
     sigma = np.hypot(spread[:, 0], scale_sigma * distance)
     position_sigma = np.hypot(spread, scale_sigma * centre[:, :2])
     velocity, velocity_sigma = state[:, 2:] @ turn.T, np.sqrt(_variances(covariance[:, 2:, 2:], turn))
@@ -75,7 +76,32 @@ def scene_obstacles(
     )
 
 
-def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class _Sides:
+    """How well the sides of boxes (T,) are known: sigma of their place, `width_m`, and how far they may be turned."""
+
+    sigma_m: FloatArray
+    width_m: FloatArray
+    turned_m: FloatArray
+
+    @classmethod
+    def of(cls, tracks: SceneTracks, sigma_m: FloatArray) -> _Sides:
+        """From sigmas (T,) of their centres aside; sides that nobody has seen have no error of their own."""
+        length, width = np.nan_to_num(tracks.size_m[:, :2]).T
+        half_width_sigma = 0.5 * np.nan_to_num(tracks.size_sigma_m[:, 1])
+        return cls(np.hypot(sigma_m, half_width_sigma), width, 0.5 * length * np.nan_to_num(tracks.yaw_sigma_rad))
+
+    def sigmas_m(self, left_m: FloatArray) -> FloatArray:
+        """Of how far boxes reach aside (T,), with corners at `left_m` (T, 4) of the path.
+
+        A heading that is wrong costs no more reach than it has given: beyond its own width a box reaches aside only
+        because it is turned.
+        """
+        reach = 0.5 * np.maximum(np.ptp(left_m, axis=1) - self.width_m, 0.0)
+        return np.asarray(np.hypot(self.sigma_m, np.minimum(reach, self.turned_m)))
+
+
+def _distances(corners_m: FloatArray, sides: _Sides, path: GroundPath) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Distances (T,) of boxes with corners (T, 4, 2), and whether they reach into the path.
 
     In the path: along it to where the box reaches into it, which is not its nearest corner where a long one leans in
@@ -92,15 +118,16 @@ def _distances(corners_m: FloatArray, path: GroundPath) -> tuple[FloatArray, NDA
             inside.append(np.where((share >= 0.0) & (share <= 1.0), along + share * steps_along, math.inf))
     near, far = np.hstack(inside), np.hstack([np.where(np.isfinite(one), one, -math.inf) for one in inside])
     entry = np.maximum(near.min(axis=1), 0.0)
-    is_in_path = (far.max(axis=1) > 0.0) & (_hit_probability(left, entry, path) >= _IN_THE_WAY)
+    is_in_path = (far.max(axis=1) > 0.0) & (_hit_probability(left, entry, sides, path) >= _IN_THE_WAY)
     away = np.hypot(*(points - np.array(path.start_m)).T).reshape(-1, 4)
     return np.where(is_in_path, entry, away.min(axis=1)), is_in_path
 
 
-def _hit_probability(left_m: FloatArray, along_m: FloatArray, path: GroundPath) -> FloatArray:
+def _hit_probability(left_m: FloatArray, along_m: FloatArray, sides: _Sides, path: GroundPath) -> FloatArray:
     """How probable it is (T,) that a vehicle, which may go aside of its path, meets what reaches to `left_m` (T, 4) of
-    that at `along_m` (T,)."""
-    sigma = np.maximum(path.lateral_sigma_m(np.where(np.isfinite(along_m), along_m, 0.0)), _LEAST_SIGMA_M)
+    that at `along_m` (T,), give or take the error of its `sides`."""
+    path_sigma = path.lateral_sigma_m(np.where(np.isfinite(along_m), along_m, 0.0))
+    sigma = np.maximum(np.hypot(path_sigma, sides.sigmas_m(left_m)), _LEAST_SIGMA_M)
     right, left = left_m.min(axis=1) - path.half_width_m, left_m.max(axis=1) + path.half_width_m
     return np.asarray(ndtr(left / sigma) - ndtr(right / sigma))
 

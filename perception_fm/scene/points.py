@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -72,6 +73,13 @@ class LabeledPoints:
             ("surface", grid, np.uint8),
         )
         freeze_arrays(self, kinds, "labelled points")
+
+    def stretched(self, factor: float) -> LabeledPoints:
+        """The same with all metres `factor` times as long."""
+        if factor == 1.0:
+            return self
+        metres = np.float32(factor)
+        return dataclasses.replace(self, points_m=self.points_m * metres, height_m=self.height_m * metres)
 
 
 def grid_rays(camera: CameraModel) -> FloatArray:

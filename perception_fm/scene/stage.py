@@ -54,7 +54,11 @@ class SceneView:
 
 @dataclass(frozen=True, eq=False)
 class SeenView:
-    """What one camera shows. `ground`: optical frame. Where its depth `is_metric` no more, nothing is free."""
+    """What one camera shows. Where its depth `is_metric` no more, nothing is free.
+
+    `points`: where things most likely stand, true metres. `ground`, optical frame, and `polar` are in the metres of a
+    depth that may be too short: true ones are `stretch` times theirs.
+    """
 
     points: LabeledPoints
     ground: PlaneEstimate
@@ -62,6 +66,7 @@ class SeenView:
     is_metric: bool
     polar: FreeSpaceSectors
     base_from_camera: RigidTransform
+    stretch: float
 
 
 @dataclass
@@ -120,13 +125,17 @@ class SceneStage:
         is_off = scale.is_off(config.scale_limit)
         if is_off:
             reasons.append(f"{SCALE_OFF}: {view.camera}")
-        # Too long a depth is dangerous, too short a one is not.
-        elif (config.corrects_scale or scale.ratio > 1.0) and scale.sigma < _SURE_SCALE:
-            dense, ground = _metric(dense, ground, scale.ratio)
+        stretch = 1.0
+        if not is_off and scale.sigma < _SURE_SCALE:
+            # Too long a depth is dangerous, and free space that ends too early is not; a box is to be where it is.
+            if config.corrects_scale or scale.ratio > 1.0:
+                dense, ground = _metric(dense, ground, scale.ratio)
+            else:
+                stretch = 1.0 / scale.ratio
         points = labeled_points(dense, ground, config.min_height_m, config.clearance_m, config.min_confidence)
-        standing = on_their_feet(points, ground)
-        polar = polar_free_space(points, ground, mounting, config.max_range_m, standing)
-        return SeenView(standing, ground, scale, not is_off, polar, mounting)
+        footed = on_their_feet(points, ground)
+        polar = polar_free_space(points, ground, mounting, config.max_range_m, footed.nearest)
+        return SeenView(footed.likely.stretched(stretch), ground, scale, not is_off, polar, mounting, stretch)
 
     def _tracked(self, views: Iterable[SeenView], pose: RigidTransform | None, dt_s: float) -> SceneTracks:
         """One camera after the other: a thing that two of them see corrects one track twice."""
@@ -136,7 +145,7 @@ class SceneStage:
         for seen in views:
             things = clusters_of(seen.points, seen.base_from_camera, pose)
             things = things.at(things.nearest_m <= self._config.max_range_m)
-            is_in_view = _InView(seen.polar)
+            is_in_view = _InView(seen.polar, seen.stretch)
             self._tracker.update(things, whole_boxes(things), pose or RigidTransform.identity(), is_in_view)
         return self._tracker.tracks
 
@@ -146,6 +155,7 @@ class _InView:
     """Says of places (N, 2) in the base frame whether a thing there would be seen in this frame."""
 
     polar: FreeSpaceSectors
+    stretch: float
 
     def __call__(self, places: FloatArray) -> NDArray[np.bool_]:
         away = places - self.polar.origin_m
@@ -155,7 +165,7 @@ class _InView:
         sector = np.rint(offset / self.polar.width_rad).astype(np.intp)
         is_inside = (sector >= 0) & (sector < len(self.polar.bearing_rad))
         sector = np.where(is_inside, sector, 0)
-        is_open = ranges <= self.polar.obstacle_m[sector] + _OCCLUSION_M
+        is_open = ranges <= self.stretch * self.polar.obstacle_m[sector] + _OCCLUSION_M
         return np.asarray(is_inside & is_open & (ranges >= self.polar.near_m[sector]))
 
 

@@ -66,19 +66,41 @@ def test_track_beside_the_path_has_its_nearest_point():
     assert not found.is_in_path
     assert found.distance_m == pytest.approx(math.hypot(17.0, 3.1))
     assert found.distance_sigma_m > 1.5
-    assert obstacle(track(20.0, 1.8), 10.0, 0.0).is_in_path
+    assert obstacle(track(20.0, 1.4), 10.0, 0.0).is_in_path
+
+
+def known_to(sigma_m: float, one: SceneTracks, yaw_sigma_rad: float = 0.02) -> SceneTracks:
+    """The track with sides that are known so well."""
+    return dataclasses.replace(
+        one, covariance=np.diag([sigma_m**2, sigma_m**2, 0.01, 0.01])[None], size_sigma_m=np.full((1, 3), sigma_m),
+        yaw_sigma_rad=np.array([yaw_sigma_rad]),
+    )  # fmt: skip
+
+
+def test_what_may_stand_beside_the_path_is_not_in_the_way_until_that_is_known():
+    """Its side lies 0.15 m inside."""
+    assert not obstacle(known_to(0.2, track(20.0, 1.7)), 10.0, 0.0).is_in_path
+    assert obstacle(known_to(0.05, track(20.0, 1.7)), 10.0, 0.0).is_in_path
+    assert obstacle(known_to(0.2, track(20.0, 0.3)), 10.0, 0.0).is_in_path
+
+
+def test_a_heading_that_nobody_knows_takes_no_car_ahead_out_of_the_way():
+    assert obstacle(known_to(0.2, track(20.0, 0.3), math.pi / math.sqrt(12.0)), 10.0, 0.0).is_in_path
 
 
 def test_long_thing_that_leans_in_with_its_far_end_is_where_it_does_so():
-    """A row of parked cars, 20 m long, 3 degrees off the path: its near end stands 1 m beside it."""
+    """A row of parked cars, 20 m long, 6 degrees off the path: its near end stands 1.5 m beside it."""
     row = dataclasses.replace(
-        track(16.0, -2.3), size_m=np.array([[20.0, 1.8, 1.5]]), yaw_rad=np.array([0.5 + math.radians(3.0)])
-    )
+        known_to(0.1, track(16.0, -2.3)), size_m=np.array([[20.0, 1.8, 1.5]]),
+        yaw_rad=np.array([0.5 + math.radians(6.0)]),
+    )  # fmt: skip
     found = obstacle(row, 10.0, 0.0)
     assert found.is_in_path
-    # The left side is 0.9 m off the axis and rises by sin(3 deg) a metre: it is 0.95 m off the path's middle there.
-    along = (2.3 - 0.95 - 0.9 / math.cos(math.radians(3.0))) / math.tan(math.radians(3.0))
+    # The left side is 0.9 m off the axis and rises by sin(6 deg) a metre: it is 0.95 m off the path's middle there.
+    along = (2.3 - 0.95 - 0.9 / math.cos(math.radians(6.0))) / math.tan(math.radians(6.0))
     assert found.distance_m == pytest.approx(16.0 + along - 1.0, abs=0.05)
+    unsure = dataclasses.replace(row, yaw_sigma_rad=np.array([0.1]))  # its far end may be 1 m to either side
+    assert not obstacle(unsure, 10.0, 0.0).is_in_path
     beside = obstacle(dataclasses.replace(row, yaw_rad=np.array([0.5])), 10.0, 0.0)
     assert not beside.is_in_path
 
@@ -94,7 +116,7 @@ def in_bend(distance_m: float, left_m: float, width_m: float, sigma_per_m: float
     """Whether what stands so far along a path that bends to the left, and beside it, is in the way."""
     path = GroundPath((1.0, 0.0), 0.0, 0.01, 0.95, curvature_sigma_per_m=sigma_per_m)
     x, y = path.points_m(np.array(distance_m), left_m)
-    thing = dataclasses.replace(track(float(x), float(y)), size_m=np.array([[0.4, width_m, 1.5]]))
+    thing = dataclasses.replace(known_to(0.01, track(float(x), float(y))), size_m=np.array([[0.4, width_m, 1.5]]))
     (found,) = scene_obstacles(thing, HERE, path, 10.0, 0.0)
     return found.is_in_path
 

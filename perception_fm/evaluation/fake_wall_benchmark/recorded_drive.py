@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from perception_fm.geometry.transform import RigidTransform
 from perception_fm.synth.composite.composite_drive import read_meta
 from perception_fm.types import CameraFrame
 
+_LONGEST_GAP_NS = 500_000_000
 _ROAD, _SKY = CITYSCAPES_CLASSES.index("road"), CITYSCAPES_CLASSES.index("sky")
 
 
@@ -39,7 +42,8 @@ def recorded_frames(folder: Path) -> Iterator[BenchFrame]:
     camera = camera_of(drive.info.calibration)
     believed = flat_street(camera, base_from_camera)
     before: DriveFrame | None = None
-    for frame, about in zip(drive.frames(), meta["frames"]):
+    corridor = corridor_m(meta["frames"])
+    for frame, about, measured_m in zip(drive.frames(), meta["frames"], corridor):
         sample = odometry.get(frame.stamp_ns)
         ego, speed_mps = None, math.nan
         if sample is not None:
@@ -47,13 +51,30 @@ def recorded_frames(folder: Path) -> Iterator[BenchFrame]:
             ego = EgoState(frame.stamp_ns, sample.odom_from_base, speed_mps, float(sample.angular_rps[2]), True)
         wall_m = float(about.get("wall_distance_m", math.nan))
         wall_m = wall_m if wall_m > 0.0 else math.nan
-        measured_m = about.get("corridor_nearest_m")
         truth = truth_of_recording(frame.stamp_ns, speed_mps, _moved_m(before, frame), wall_m, measured_m)
         image = frame.image
         pixels = decode(image, str(about["image"])) if isinstance(image, EncodedImage) else image
         taken = CameraFrame(frame.stamp_ns, drive.info.optical_frame, pixels, camera, base_from_camera, ego)
         yield BenchFrame(taken, truth, believed)
         before = frame
+
+
+def corridor_m(frames: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """What stands nearest in the corridor in each frame, None for nothing or unknown.
+
+    Where nobody measured it (no `corridor_nearest_m`, which is not the same as null), but something stood there at most
+    half a second before and after, it stands in between.
+    """
+    nearest = [one.get("corridor_nearest_m") for one in frames]
+    measured = [index for index, one in enumerate(frames) if "corridor_nearest_m" in one]
+    for before, after in itertools.pairwise(measured):
+        if after == before + 1 or nearest[before] is None or nearest[after] is None:
+            continue
+        times = [int(one["stamp_ns"]) - int(frames[before]["stamp_ns"]) for one in frames[before : after + 1]]
+        if times[-1] <= _LONGEST_GAP_NS:
+            ends = [nearest[before], nearest[after]]
+            nearest[before : after + 1] = np.interp(times, [0, times[-1]], ends).tolist()
+    return nearest
 
 
 def driven_m(folder: Path) -> float:
