@@ -22,6 +22,9 @@ FloatArray = NDArray[np.float64]
 
 _NEW_VELOCITY_SIGMA_MPS = np.array([0.05, 2.0, 8.0])
 _ACCELERATION_MPS2 = np.array([0.05, 1.5, 3.0])
+# Of the error that a depth states of itself, half is new in each frame; the rest is the same for seconds, and a filter
+# that took it for noise would follow too slowly to keep a moving thing.
+_NOISE_OF_ERROR = 0.5
 _RANGE_NOISE_SHARE = 0.04  # of the distance, from frame to frame, whatever the depth says of its own error
 _BIRTH_ODDS = -1.0
 _CONFIRMED_ODDS = 3.0
@@ -34,7 +37,7 @@ _SIZE_MEMORY = 0.3  # of a new frame's size in the average
 
 def measured_places(things: Clusters, boxes: Boxes, odom_from_base: RigidTransform) -> tuple[FloatArray, FloatArray]:
     """Places (N, 2) of things and their covariances (N, 2, 2) in the odometry frame."""
-    along = np.hypot(things.position_sigma_m[:, 0], _RANGE_NOISE_SHARE * things.nearest_m)
+    along = np.hypot(_NOISE_OF_ERROR * things.position_sigma_m[:, 0], _RANGE_NOISE_SHARE * things.nearest_m)
     sight = _ellipses(things.bearing_rad, np.column_stack([along, things.position_sigma_m[:, 1]]))
     # The middle of a box is known no better than its sides.
     sides = _ellipses(boxes.yaw_rad, 0.5 * boxes.size_sigma_m[:, :2])
