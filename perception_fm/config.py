@@ -127,7 +127,10 @@ class SceneConfig:
         0.5, "of a class, for road to count as road and a thing as that thing", low=0.0, high=1.0, live=True
     )
     corrects_scale: bool = setting(
-        False, "stretch a depth that is measured to be too short; one that is too long is always shortened", live=True
+        False,
+        "let free space go as far as it does where the depth is measured to be too short; things are put where they "
+        "are in any case, and a depth that is too long is always shortened",
+        live=True,
     )
     scale_limit: float = setting(
         0.25, "a metric scale that is surely off by a greater share makes the output UNTRUSTED", low=0.05, high=2.0

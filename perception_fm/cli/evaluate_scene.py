@@ -44,7 +44,7 @@ _LOW_M = 0.5  # things below it get lines of their own
 @click.option(
     "--correct-scale",
     is_flag=True,
-    help="Also stretch a depth that is measured to be too short (scene.corrects_scale).",
+    help="Also stretch free space where the depth is measured to be too short (scene.corrects_scale).",
 )
 @click.option("--overwrite", is_flag=True, help="Replace earlier results in that folder.")
 def scene(
