@@ -70,51 +70,46 @@ def on_their_feet(points: LabeledPoints, ground: PlaneEstimate) -> Footed:
         is_better = far - near < 2.0 * share * mean
         is_far_enough = mean <= far / _LEAST_SHARE  # what is farther stands behind the crest that hides its foot
         is_foot &= is_better & is_far_enough & (mean >= near * least)  # False where there is no ground
-        rear = np.where(is_foot, _rears(points, lowest, mean, is_foot, ground), 0.0)
+        foot = _ground_depth(points, lowest, _rows_to_foot(points, lowest), ground)
+        rear = np.where(is_foot, _rears(points, lowest, mean, np.where(is_foot, foot, np.nan)), 0.0)
         rear = np.where(mean >= rear * least, rear, 0.0)
-    near, far = np.where(is_foot, near, 0.0), np.where(is_foot, far, np.inf)
+    near, far = np.where(is_foot, near, 0.0), np.where(is_foot, np.maximum(near, foot), np.inf)
     nearest = np.clip(depth, near[run], far[run])
     likely = np.maximum(nearest, rear[run])
     return Footed(_replaced(points, cells, nearest / depth, ground), _replaced(points, cells, likely / depth, ground))
 
 
 def _rears(
-    points: LabeledPoints,
-    lowest: NDArray[np.intp],
-    mean_m: NDArray[np.float64],
-    is_foot: NDArray[np.bool_],
-    ground: PlaneEstimate,
+    points: LabeledPoints, lowest: NDArray[np.intp], mean_m: NDArray[np.float64], foot_m: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Depth (R,) of the bumpers of cars from where their tyres stand; 0 for other runs and where too few feet show.
 
-    `lowest` (R,): cell of each run; `mean_m` (R,): its depth. A car hangs over the road between its tyres, so its
-    nearest feet over the width of a car are theirs.
+    `lowest` (R,): cell of each run; `mean_m` (R,): its depth; `foot_m` (R,): that of its foot, NaN where none shows. A
+    car hangs over the road between its tyres, so its nearest feet over the width of a car are theirs.
     """
     rear = np.zeros(len(lowest))
-    cars = np.flatnonzero((points.label.ravel()[lowest] == _CAR) & is_foot)
-    foot = _ground_depth(points, lowest[cars], _rows_to_foot(points, lowest[cars]), ground)
+    cars = np.flatnonzero((points.label.ravel()[lowest] == _CAR) & np.isfinite(foot_m))
     column, log = lowest[cars] % points.surface.shape[1], np.log(mean_m[cars])
     reach = np.maximum(_HALF_WIDTH_M * points.camera.fx / mean_m[cars], 1.0)
     is_mate = np.abs(column[:, None] - column) <= reach[:, None]
     is_mate &= np.abs(log[:, None] - log) < _SAME_CAR_SHARE
     count = np.count_nonzero(is_mate, axis=1)
-    ranked = np.sort(np.where(is_mate, foot, np.inf), axis=1)
+    ranked = np.sort(np.where(is_mate, foot_m[cars], np.inf), axis=1)
     tyre = ranked[np.arange(len(cars)), (_TYRE_SHARE * count).astype(np.intp)]
     rear[cars] = np.where(count >= _LEAST_FEET, tyre - _OVERHANG_M, 0.0)
     return rear
 
 
 def _rows_to_foot(points: LabeledPoints, lowest: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Rows (R,) from the middle of lowest cells, with ground below them, to where either is as likely: the foot.
+    """Rows (R,) from the middle of lowest cells to where the ground below is as likely: the foot.
 
     The class's probability falls from one half more to one half less in about a row, so the place is known to a
     fraction of that.
     """
-    width = points.surface.shape[1]
-    above, below = (
-        np.maximum(points.confidence.ravel()[row] / 255.0 - 0.5, 0.01) for row in (lowest, lowest + width)
-    )
-    return np.asarray(above / (above + below))
+    confidence, below = points.confidence.ravel() / 255.0, lowest + points.surface.shape[1]
+    sure = np.maximum(confidence[lowest] - 0.5, 0.01)
+    sure_below = np.maximum(confidence[np.minimum(below, len(confidence) - 1)] - 0.5, 0.01)
+    return np.asarray(sure / (sure + sure_below))
 
 
 def _runs(
