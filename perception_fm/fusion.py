@@ -125,7 +125,10 @@ def motion_depths(report: MotionReport) -> MotionDepths | None:
 
 
 def _scale_sigma(scene: SceneReport) -> float:
-    """Share by which all learned distances may be wrong together; the most doubtful camera speaks for all."""
+    """Share by which all learned distances may be wrong together; the most doubtful camera speaks for all.
+
+    What a scale was off by counts although it is corrected: it was measured on the road, not on things.
+    """
     shares = [
         math.hypot(math.log(seen.scale.ratio), seen.scale.sigma) if seen.scale.ratio > 0.0 else 0.0
         for seen in scene.views.values()
