@@ -61,21 +61,21 @@ def on_their_feet(points: LabeledPoints, ground: PlaneEstimate) -> Footed:
     is_foot = (below < height * width) & (IS_GROUND[shown] > 0)
     # The foot lies between the middle of the lowest cell and that of the ground below, and it may hang over that.
     far, near = _ground_depth(points, lowest, 0.0, ground), _ground_depth(points, lowest, 1.0, ground)
-    near *= np.maximum(1.0 - _CLEARANCE_M[points.label.ravel()[lowest]] / ground.height_m, 0.5)
+    hangs = near * np.maximum(1.0 - _CLEARANCE_M[points.label.ravel()[lowest]] / ground.height_m, 0.5)
     count = np.bincount(run)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.bincount(run, depth) / count
         share = np.bincount(run, points.sigma_share.ravel()[cells]) / count
         least = np.maximum(1.0 - _AWAY_SIGMAS * share, _LEAST_SHARE)
-        is_better = far - near < 2.0 * share * mean
+        is_better = far - hangs < 2.0 * share * mean
         is_far_enough = mean <= far / _LEAST_SHARE  # what is farther stands behind the crest that hides its foot
-        is_foot &= is_better & is_far_enough & (mean >= near * least)  # False where there is no ground
+        is_foot &= is_better & is_far_enough & (mean >= hangs * least)  # False where there is no ground
         foot = _ground_depth(points, lowest, _rows_to_foot(points, lowest), ground)
         rear = np.where(is_foot, _rears(points, lowest, mean, np.where(is_foot, foot, np.nan)), 0.0)
         rear = np.where(mean >= rear * least, rear, 0.0)
-    near, far = np.where(is_foot, near, 0.0), np.where(is_foot, np.maximum(near, foot), np.inf)
-    nearest = np.clip(depth, near[run], far[run])
-    likely = np.maximum(nearest, rear[run])
+    hangs, near, foot = np.where(is_foot, hangs, 0.0), np.where(is_foot, near, np.inf), np.where(is_foot, foot, np.inf)
+    nearest = np.clip(depth, hangs[run], near[run])
+    likely = np.maximum(np.clip(depth, hangs[run], foot[run]), rear[run])
     return Footed(_replaced(points, cells, nearest / depth, ground), _replaced(points, cells, likely / depth, ground))
 
 
