@@ -56,6 +56,14 @@ def test_rough_depth_is_moved_to_the_foot(factor):
     assert np.abs(found - WALL_M).mean() < 0.7 * np.abs(depths(before) - WALL_M).mean()
 
 
+def test_at_the_nearest_nothing_stands_behind_ground_that_is_seen():
+    """The ground of the cell below is seen, so the thing does not stand on it, and may stand right behind."""
+    footed = on_their_feet(points(1.25), GROUND)
+    row_m = WALL_M**2 / (75.0 * 1.5)
+    assert WALL_M - row_m <= np.median(depths(footed.nearest)) <= WALL_M
+    assert np.median(depths(footed.nearest)) <= np.median(depths(footed.likely)) <= WALL_M + 0.5 * row_m
+
+
 def test_what_stands_behind_a_crest_is_not_pulled_to_it():
     """Its depth is twice that of the ground below it: no error of a depth, another surface."""
     before = points(2.0)
