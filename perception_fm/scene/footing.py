@@ -106,10 +106,12 @@ def _rows_to_foot(points: LabeledPoints, lowest: NDArray[np.intp]) -> NDArray[np
     The class's probability falls from one half more to one half less in about a row, so the place is known to a
     fraction of that.
     """
-    confidence, below = points.confidence.ravel() / 255.0, lowest + points.surface.shape[1]
-    sure = np.maximum(confidence[lowest] - 0.5, 0.01)
-    sure_below = np.maximum(confidence[np.minimum(below, len(confidence) - 1)] - 0.5, 0.01)
-    return np.asarray(sure / (sure + sure_below))
+    width, last = points.surface.shape[1], points.surface.size - 1
+    above, below = (
+        np.maximum(points.confidence.ravel()[np.minimum(cell, last)] / 255.0 - 0.5, 0.01)
+        for cell in (lowest, lowest + width)
+    )
+    return np.asarray(above / (above + below))
 
 
 def _runs(
